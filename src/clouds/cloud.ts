@@ -1,0 +1,324 @@
+/**
+ * The contract between Peerage and a cloud. A folder beside this file fills it; nothing above `clouds/`
+ * knows which one it talks to. All calls are idempotent and none of them waits for the cloud to finish:
+ * they start something, and the next look finds it done.
+ */
+import type { z } from 'zod';
+
+/** A value that survives `JSON.stringify` unchanged; what a cloud keeps in a launch record. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** Who a resource belongs to; written as tags in the call that creates it. */
+export interface Owner {
+  /** Value of the tag `peerage-cluster`. */
+  readonly cluster: string;
+  /** `namespace/name` of the Network; absent for what belongs to a standalone Node. */
+  readonly network?: string;
+  /** `namespace/name` of a standalone Node; absent for what belongs to a Network. */
+  readonly node?: string;
+  /** Name of the placement; absent for a standalone Node. */
+  readonly placement?: string;
+}
+
+/** Tag keys that prove ownership. What lacks `cluster` is never changed or deleted. */
+export const TAGS = {
+  cluster: 'peerage-cluster',
+  network: 'peerage-network',
+  node: 'peerage-node',
+  placement: 'peerage-placement',
+  launch: 'peerage-launch',
+} as const;
+
+// ---------------------------------------------------------------------------------------------- errors
+
+export const CLOUD_ERROR_CODES = [
+  'notFound',
+  'alreadyExists',
+  'throttled',
+  'outOfCapacity',
+  'quota',
+  'unauthorized',
+  'invalid',
+  'unavailable',
+  'unsupported',
+] as const;
+export type CloudErrorCode = (typeof CLOUD_ERROR_CODES)[number];
+
+export interface CloudErrorFacts {
+  readonly code: CloudErrorCode;
+  /** `none`: the call certainly changed nothing. `unknown`: it may have been carried out. */
+  readonly outcome: 'none' | 'unknown';
+  /** The API call that was refused, in the cloud's own words: `RunInstances`. */
+  readonly api: string;
+  /** The cloud's own error code: `InsufficientInstanceCapacity`. */
+  readonly reason: string;
+  readonly message: string;
+  readonly cause?: unknown;
+}
+
+/** The only error a cloud throws. Its message reads `RunInstances refused: <reason>: <the cloud's words>`. */
+export class CloudError extends Error {
+  readonly code: CloudErrorCode;
+  readonly outcome: 'none' | 'unknown';
+  readonly api: string;
+  readonly reason: string;
+
+  constructor(facts: CloudErrorFacts) {
+    super(`${facts.api} refused: ${facts.reason}: ${facts.message}`, { cause: facts.cause });
+    this.name = 'CloudError';
+    this.code = facts.code;
+    this.outcome = facts.outcome;
+    this.api = facts.api;
+    this.reason = facts.reason;
+  }
+}
+
+// -------------------------------------------------------------------------------------------- machines
+
+export type MachineState = 'pending' | 'running' | 'stopping' | 'stopped' | 'terminating' | 'terminated';
+
+/** One machine as the cloud describes it. */
+export interface Machine {
+  readonly id: string;
+  readonly owner: Owner;
+  /** Token and position of the launch that made it; absent when the tag was taken off. */
+  readonly launch?: { readonly token: string; readonly index: number };
+  readonly state: MachineState;
+  /** Why it is in this state, in the cloud's own code: `Server.SpotInstanceTermination`. */
+  readonly stateReason?: { readonly code: string; readonly message: string };
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly zone?: string;
+  readonly type?: string;
+  readonly privateAddress?: string;
+  readonly publicAddress?: string;
+}
+
+/** What a placement's machines attach to; comes from `fabric.observe` and is kept in a launch record. */
+export interface Attachment {
+  /** One entry for each zone machines may go to, in a stable order. `at` is cloud-specific (a subnet id). */
+  readonly zones: readonly { readonly zone: string; readonly at: string }[];
+  /** Ids of the firewalls every machine carries. */
+  readonly firewalls: readonly string[];
+}
+
+/** What runs on a machine; the cloud renders it into whatever its machines boot from. */
+export interface Workload {
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  /** Values are final; those that came out of a Secret stand in `secrets` and in no other place. */
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly secrets: readonly { readonly name: string; readonly value: { reveal(): string } }[];
+  readonly ports: readonly { readonly name: string; readonly port: number; readonly protocol: 'TCP' | 'UDP' }[];
+  readonly resources?: { readonly cpu?: string; readonly memory?: string };
+  /** Own lines of shell, run once before the workload starts. */
+  readonly init?: string;
+}
+
+export interface LaunchRequest {
+  /** At most 64 ASCII characters. Calling again with the same one never makes a second set. */
+  readonly token: string;
+  readonly owner: Owner;
+  /** The placement's cloud member, as parsed by the cloud's `placement` schema and pinned. */
+  readonly spec: unknown;
+  /** What `resolve` answered; kept in the launch record, so that a repeated call is the same call. */
+  readonly resolved: Json;
+  /** One row for each machine, in order of the launch index. */
+  readonly rows: readonly { readonly name: string; readonly index: number }[];
+  readonly workload: Workload;
+}
+
+export interface LaunchAnswer {
+  /** May be fewer than asked for; each carries its `launch`. */
+  readonly machines: readonly Machine[];
+  /** The token was spent earlier with other parameters, or its machines are gone: look them up by token. */
+  readonly spent: boolean;
+  /** Why fewer came than were asked for, when the cloud says so. */
+  readonly shortage?: CloudError;
+}
+
+export interface Machines {
+  /** How many machines one launch may ask for. 1: the machine's name is the token. */
+  readonly batchLimit: number;
+  /** Every machine with our cluster tag in any state, read to the last page. Throws rather than answer in part. */
+  list(signal: AbortSignal): Promise<readonly Machine[]>;
+  /** Checks single machines; ids the cloud does not know are absent from the answer. */
+  read(ids: readonly string[], signal: AbortSignal): Promise<readonly Machine[]>;
+  /** Fixes what may drift between two launches of one revision (the image a public parameter names). */
+  pin(spec: unknown, signal: AbortSignal): Promise<Json>;
+  /** Settles everything a launch in `zone` needs; the answer goes into the launch record. */
+  resolve(spec: unknown, attachment: Attachment, zone: string, signal: AbortSignal): Promise<Json>;
+  launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer>;
+  /** Starts the end of all of them; ids already gone are no error. One refused id does not hold up the rest. */
+  remove(ids: readonly string[], signal: AbortSignal): Promise<{ readonly refused: ReadonlyMap<string, CloudError> }>;
+  /** Takes our cluster tag off, so that the machines live on as somebody else's. */
+  release(ids: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- fabric
+
+/** Whose surroundings: one placement of a Network, or one standalone Node. */
+export interface Scope {
+  readonly owner: Owner;
+  /** The cloud member of the placement or Node. */
+  readonly spec: unknown;
+}
+
+export interface BalancerPort {
+  /** Where clients connect, 1-65535. */
+  readonly port: number;
+  /** Where the machines listen, 1-65535. */
+  readonly targetPort: number;
+  readonly protocol: 'TCP' | 'UDP' | 'TLS' | 'HTTP' | 'HTTPS';
+  /** The cloud's id of a certificate; required by TLS and HTTPS. */
+  readonly certificate?: string;
+}
+
+export interface FirewallRule {
+  readonly protocol: 'TCP' | 'UDP' | 'ICMP' | 'All';
+  /** Inclusive; absent for ICMP and All. */
+  readonly ports?: { readonly from: number; readonly to: number };
+  readonly cidrs: readonly string[];
+}
+
+/** What should stand around the machines of one scope. */
+export interface FabricWish {
+  readonly scope: Scope;
+  readonly balancer?: {
+    readonly type: 'Network' | 'Application';
+    readonly ports: readonly BalancerPort[];
+    readonly internal: boolean;
+    readonly crossZone: boolean;
+    readonly sourceRanges: readonly string[];
+    readonly health: {
+      readonly protocol: 'TCP' | 'HTTP';
+      readonly port: number;
+      readonly path?: string;
+      readonly status?: number;
+      readonly intervalSeconds: number;
+    };
+    readonly drainSeconds: number;
+    /** Ids of the machines that belong into every pool; whoever is in a pool and not here is deregistered. */
+    readonly members: readonly string[];
+  };
+  readonly ingress: readonly FirewallRule[];
+  /** Absent: everything may go out. */
+  readonly egress?: readonly FirewallRule[];
+}
+
+/** `released`: our cluster tag is taken off everything and nothing is removed (`deletionPolicy: Orphan`). */
+export type FabricGoal = FabricWish | { readonly scope: Scope; readonly goal: 'nothing' | 'released' };
+
+export type MemberHealth = 'initial' | 'healthy' | 'unhealthy' | 'draining' | 'unused';
+
+/** What a cloud found around one scope. A cloud extends it with what its own planner needs. */
+export interface FabricView {
+  /** Milliseconds since the oldest part of the snapshot behind it was read. */
+  readonly ageMs: number;
+  /** Present as soon as machines can be launched into it. */
+  readonly attachment?: Attachment;
+  /** What was found and how, for people: `default VPC vpc-1a2b3c of us-east-1`. */
+  readonly network?: { readonly id: string; readonly found: string };
+  /** Why nothing can be done before a person mends it: no default VPC, subnets of two VPCs. */
+  readonly trouble?: CloudError;
+  readonly balancer?: { readonly id: string; readonly address: string; readonly active: boolean };
+  /** For each machine in any pool its worst health over the pools it is in, and how many of the pools list it. */
+  readonly members: ReadonlyMap<string, { readonly health: MemberHealth; readonly reason?: string; readonly pools: number }>;
+  readonly pools: number;
+  /** Everything of ours in this scope, for status and for proving that nothing is left. */
+  readonly resources: readonly { readonly kind: string; readonly name: string; readonly id: string }[];
+}
+
+export interface Step {
+  readonly verb: 'create' | 'update' | 'replace' | 'delete' | 'register' | 'deregister' | 'release';
+  /** The cloud's own noun: `security group`, `target group`, `listener`. */
+  readonly kind: string;
+  readonly name: string;
+  readonly because: string;
+  /** Why it cannot run yet: `balancer is provisioning`. Absent: it can run now. */
+  readonly waits?: string;
+}
+
+export interface Fabric<View extends FabricView = FabricView, FabricStep extends Step = Step> {
+  /** From a snapshot of the region at most `maxAgeMs` old. Own writes are always in it. */
+  observe(scope: Scope, options: { readonly maxAgeMs: number; readonly signal: AbortSignal }): Promise<View>;
+  /** Pure: same goal and view, same steps, in the order in which they must run. Empty: all is as wished. */
+  plan(goal: FabricGoal, view: View): readonly FabricStep[];
+  /** Carries out one step and notes what it made, so that the next `observe` sees it without a call. */
+  run(step: FabricStep, signal: AbortSignal): Promise<void>;
+  /** Owners of everything that carries our cluster tag here; for the sweep. Throws rather than answer in part. */
+  owners(signal: AbortSignal): Promise<readonly Owner[]>;
+}
+
+// --------------------------------------------------------------------------------------------- session
+
+export interface Identity {
+  /** Account or subscription id. */
+  readonly account: string;
+  /** The caller in the cloud's own notation: an ARN. */
+  readonly principal: string;
+}
+
+/** A cloud opened with one credential for one region. */
+export interface CloudSession {
+  readonly region: string;
+  readonly machines: Machines;
+  readonly fabric: Fabric;
+  /** Asks the cloud who we are; throws `unauthorized` when it does not know us. */
+  verify(signal: AbortSignal): Promise<Identity>;
+  close(): void;
+}
+
+/** Keys of a Secret, hidden from every output. */
+export type SecretData = ReadonlyMap<string, { reveal(): string }>;
+
+/**
+ * Every call to a cloud passes through this gate, which the operator provides: it holds the call until the
+ * budget allows it, refuses a write when leadership is lost or the operator is paused, and counts it.
+ */
+export interface CallGate {
+  <Answer>(call: GatedCall, run: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
+}
+
+export interface GatedCall {
+  /** `RunInstances` */
+  readonly api: string;
+  readonly write: boolean;
+  /** Budgets of the cloud's `limits` that the call draws on, and how many units of each. */
+  readonly budgets: readonly { readonly name: string; readonly units: number }[];
+  /** Whose turn it takes when budgets are short: `namespace/name` of the Network. */
+  readonly flow?: string;
+  readonly signal: AbortSignal;
+}
+
+export interface OpenOptions {
+  readonly region: string;
+  /** The credential's cloud member, parsed by the cloud's `credential` schema. */
+  readonly credential: unknown;
+  /** Present when the credential refers to a Secret. */
+  readonly secret?: SecretData;
+  readonly cluster: string;
+  readonly gate: CallGate;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** One cloud, as listed in `clouds/index.ts`. */
+export interface Cloud {
+  /** Key of its member in `placements[]`, Node and CloudCredential: `aws`. */
+  readonly name: string;
+  /** Schema of the member in a placement and a Node. */
+  readonly placement: z.ZodType;
+  /** Schema of the member in a CloudCredential. */
+  readonly credential: z.ZodType;
+  /** Members of `placement` that need no new machine when they change. */
+  readonly mutable: readonly string[];
+  /** The provider's published limits, per account and region. */
+  readonly limits: Readonly<Record<string, { readonly burst: number; readonly perSecond: number }>>;
+  /** The region of a placement. */
+  regionOf(spec: unknown): string;
+  /** Name of the Secret behind a credential; undefined for ambient identities. */
+  secretOf(credential: unknown): string | undefined;
+  open(options: OpenOptions): Promise<CloudSession>;
+}
