@@ -6,5 +6,5 @@ import { join } from 'node:path';
  * `~/.cache/peerage/<name>`. The folder may not exist yet. Removing it costs time, never data.
  */
 export function cacheDir(name: string, env: NodeJS.ProcessEnv = process.env): string {
-  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'peerage', name);
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'peerage', name);
 }

@@ -65,7 +65,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const servers: ServerProcess[] = [];
   // Nothing of the user's environment gets in: no KUBECONFIG, no proxy, no home folder.
   const env = {
-    PATH: process.env['PATH'],
+    PATH: process.env.PATH,
     HOME: dir,
     KUBECACHEDIR: join(dir, 'kubectl-cache'),
     KUBERC: 'off',

@@ -55,7 +55,7 @@ export async function findControlPlane(
 }
 
 async function lookInNamedFolder(onProgress: OnProgress): Promise<string | undefined> {
-  const dir = process.env['KUBEBUILDER_ASSETS'];
+  const dir = process.env.KUBEBUILDER_ASSETS;
   if (!dir) {
     return undefined;
   }

@@ -35,6 +35,8 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     env: options.env,
     cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
+    // In a group of its own: Ctrl-C goes to us alone, and we end it when we no longer need it.
+    detached: true,
   });
   let output = '';
   const keep = (chunk: string) => {
