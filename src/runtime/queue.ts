@@ -177,7 +177,8 @@ export class WorkQueue {
       this.#timer = undefined;
       // A timer may fire a fraction of a millisecond early.
       const now = Math.max(this.#clock.monotonic(), at);
-      for (let key = this.#waiting.takeDue(now); key !== undefined; key = this.#waiting.takeDue(now)) this.add(key);
+      for (let key = this.#waiting.takeDue(now); key !== undefined; key = this.#waiting.takeDue(now))
+        this.add(key);
       this.#arm();
     });
     this.#timer = { at, cancel };

@@ -1,0 +1,79 @@
+/** The part of a metav1.Status that tells why a call was refused. */
+export interface StatusBody {
+  readonly message?: string | undefined;
+  /** `NotFound`, `AlreadyExists`, `Conflict`, `Invalid`, `Forbidden`, `Expired`, ... */
+  readonly reason?: string | undefined;
+  readonly code?: number | undefined;
+  readonly details?:
+    | {
+        readonly retryAfterSeconds?: number | undefined;
+        readonly causes?:
+          | readonly {
+              readonly reason?: string | undefined;
+              readonly message?: string | undefined;
+              readonly field?: string | undefined;
+            }[]
+          | undefined;
+      }
+    | undefined;
+}
+
+/** A call to the API server that did not succeed. `status` 0: no answer came, so a write may or may not have happened. */
+export class KubeError extends Error {
+  override readonly name = 'KubeError';
+  readonly status: number;
+  readonly reason: string;
+  readonly body: StatusBody | undefined;
+
+  constructor(
+    call: string,
+    { status, reason, body, cause }: { status: number; reason: string; body?: StatusBody; cause?: unknown },
+  ) {
+    super(`${call}: ${body?.message ?? reason}`, cause === undefined ? undefined : { cause });
+    this.status = status;
+    this.reason = reason;
+    this.body = body;
+  }
+
+  /** What the server asked us to wait, if it did (429 of priority and fairness, 503 at its start). */
+  get retryAfterMs(): number | undefined {
+    const seconds = this.body?.details?.retryAfterSeconds;
+    return seconds === undefined ? undefined : seconds * 1000;
+  }
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 404;
+}
+
+/** Somebody else wrote first: read again. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 409 && error.reason !== 'AlreadyExists';
+}
+
+export function isAlreadyExists(error: unknown): boolean {
+  return error instanceof KubeError && error.reason === 'AlreadyExists';
+}
+
+/** The object as sent breaks its schema or a CEL rule. */
+export function isInvalid(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 422;
+}
+
+export function isForbidden(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 403;
+}
+
+/** A namespace on its way out takes no new object, Events included. */
+export function isForbiddenNamespaceTerminating(error: unknown): boolean {
+  return (
+    isForbidden(error) &&
+    error instanceof KubeError &&
+    (error.body?.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating')
+  );
+}
+
+/** The resourceVersion or continue token is too old: list anew. */
+export function isGone(error: unknown): boolean {
+  return error instanceof KubeError && (error.status === 410 || error.reason === 'Expired');
+}

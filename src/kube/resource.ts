@@ -1,0 +1,247 @@
+import { isNotFound } from './errors.ts';
+import { type KubeObject, keyOf, type ObjectMeta, type ObjectName } from './object.ts';
+import type { Call, Transport } from './transport.ts';
+import { lines, parseEvent, parseObject, parsePage, refusal } from './wire.ts';
+
+/** One kind of object as the API server serves it. `T` is what `parse` makes of it. */
+export interface ResourceDefinition<T extends KubeObject = KubeObject> {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /**
+   * From what the server sent to `T`. Must not throw for anything the server can hold: an object that users got past
+   * the schema has to reach its controller, which tells them what is wrong. Let `T` carry what could not be read.
+   */
+  readonly parse: (raw: KubeObject) => T;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Selection {
+  /** Absent: all namespaces. */
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+}
+
+export interface ListOptions extends Selection, CallOptions {
+  /** Objects per answer. Default 500. */
+  readonly pageSize?: number;
+}
+
+export interface PatchOptions extends CallOptions {
+  /** `merge`: RFC 7386; `json`: RFC 6902; `apply`: server-side, by force unless `force` is false. */
+  readonly type: 'merge' | 'json' | 'apply';
+  readonly subresource?: 'status' | 'scale';
+  readonly fieldManager?: string;
+  readonly force?: boolean;
+}
+
+export interface DeleteOptions extends CallOptions {
+  /** Refused with 409 when the object is another or a newer one by now. */
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+}
+
+export interface WatchOptions extends Selection, CallOptions {
+  readonly resourceVersion: string;
+  /** When the server shall end the watch. */
+  readonly timeoutSeconds: number;
+  /** The connection counts as dead after so long without a byte; bookmarks come about once a minute. */
+  readonly idleMs: number;
+}
+
+export type WatchEvent<T> =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
+  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
+
+/** Every call rejects with KubeError; expected absence is a value. Objects are as `parse` made them. */
+export interface Resource<T extends KubeObject> {
+  readonly definition: ResourceDefinition<T>;
+  /** Undefined when there is none. */
+  get(name: ObjectName, options?: CallOptions): Promise<T | undefined>;
+  /** All pages in one list, from one point in time. */
+  list(options?: ListOptions): Promise<{ readonly items: T[]; readonly resourceVersion: string }>;
+  /** `body` needs no apiVersion and kind. */
+  create(body: NewObject, options?: CallOptions): Promise<T>;
+  /** A merge patch that carries `metadata.resourceVersion` fails with a conflict when the object has changed. */
+  patch(name: ObjectName, body: unknown, options: PatchOptions): Promise<T>;
+  /** The object as it is while finalizers hold it; undefined when it is gone or was never there. */
+  delete(name: ObjectName, options?: DeleteOptions): Promise<T | undefined>;
+  /** Ends when the server ends it; throws on trouble, with `isGone` when the resourceVersion is too old. */
+  watch(options: WatchOptions): AsyncGenerator<WatchEvent<T>, void>;
+}
+
+/** An object to be made: the server fills in the rest. */
+export interface NewObject {
+  readonly metadata: {
+    readonly name?: string;
+    readonly generateName?: string;
+    readonly namespace?: string | undefined;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly finalizers?: readonly string[];
+    readonly ownerReferences?: readonly unknown[];
+  };
+  readonly [member: string]: unknown;
+}
+
+const patchTypes = {
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  // JSON is YAML; servers before 1.36 know no JSON name for it.
+  apply: 'application/apply-patch+yaml',
+} as const;
+
+/** The calls for one kind. `fieldManager`: whose fields our writes are, when a call does not say. */
+export function createResource<T extends KubeObject>(
+  transport: Transport,
+  definition: ResourceDefinition<T>,
+  fieldManager: string,
+): Resource<T> {
+  const { group, version, plural, kind, namespaced } = definition;
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  const apiVersion = group === '' ? version : `${group}/${version}`;
+  const title = group === '' ? plural : `${plural}.${group}`;
+
+  function path({ namespace, name }: Partial<ObjectName>, query: Query = {}): string {
+    const scope = namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+    const item = name === undefined ? '' : `/${encodeURIComponent(name)}`;
+    return `${root}${scope}/${plural}${item}${queryText(query)}`;
+  }
+
+  async function call(request: Call): Promise<string> {
+    const answer = await transport.send(request);
+    if (answer.status < 200 || answer.status > 299) throw refusal(request, answer);
+    return answer.text;
+  }
+
+  function decode(raw: KubeObject): T {
+    // A copy without the member: deleting it would turn the object into a slow and large hash table.
+    const { managedFields: _, ...metadata }: ObjectMeta & { managedFields?: unknown } = raw.metadata;
+    // Items of a list of a built-in kind come without these two.
+    return definition.parse({ ...raw, apiVersion, kind, metadata });
+  }
+
+  return {
+    definition,
+
+    async get(name, { signal } = {}) {
+      const request: Call = { method: 'GET', path: path(name), signal, what: `get ${title} ${keyOf(name)}` };
+      const text = await unlessMissing(call(request));
+      return text === undefined ? undefined : decode(parseObject(text));
+    },
+
+    async list({ signal, pageSize = 500, ...selection } = {}) {
+      const items: T[] = [];
+      let token: string | undefined;
+      for (;;) {
+        const query = { ...selectors(selection), limit: pageSize, continue: token };
+        const what = `list ${title}`;
+        const text = await call({
+          method: 'GET',
+          path: path({ namespace: selection.namespace }, query),
+          signal,
+          what,
+        });
+        const page = parsePage(text);
+        for (const raw of page.items ?? []) items.push(decode(raw));
+        token = page.metadata.continue;
+        if (!token) return { items, resourceVersion: page.metadata.resourceVersion };
+      }
+    },
+
+    async create(body, { signal } = {}) {
+      const { name, generateName, namespace } = body.metadata;
+      const text = await call({
+        method: 'POST',
+        path: path({ namespace }, { fieldManager }),
+        body: JSON.stringify({ apiVersion, kind, ...body }),
+        signal,
+        what: `create ${title} ${keyOf({ namespace, name: name ?? `${generateName}...` })}`,
+      });
+      return decode(parseObject(text));
+    },
+
+    async patch(name, body, { type, subresource, signal, force = true, ...options }) {
+      const below = subresource === undefined ? '' : `/${subresource}`;
+      const query: Query = { fieldManager: options.fieldManager ?? fieldManager };
+      if (type === 'apply') query.force = force;
+      const sent = type === 'apply' && typeof body === 'object' ? { apiVersion, kind, ...body } : body;
+      const text = await call({
+        method: 'PATCH',
+        path: `${path(name)}${below}${queryText(query)}`,
+        contentType: patchTypes[type],
+        body: JSON.stringify(sent),
+        signal,
+        what: `patch ${title}${below} ${keyOf(name)}`,
+      });
+      return decode(parseObject(text));
+    },
+
+    async delete(name, { signal, ...options } = {}) {
+      const text = await unlessMissing(
+        call({
+          method: 'DELETE',
+          path: path(name),
+          body: JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', ...options }),
+          signal,
+          what: `delete ${title} ${keyOf(name)}`,
+        }),
+      );
+      if (text === undefined) return undefined;
+      const raw = parseObject(text);
+      // Gone at once is answered with a Status, or with the object's last state, which nothing holds any more.
+      return raw.kind === 'Status' || !raw.metadata.finalizers?.length ? undefined : decode(raw);
+    },
+
+    async *watch({ resourceVersion, timeoutSeconds, idleMs, signal, ...selection }) {
+      const query = {
+        ...selectors(selection),
+        watch: true,
+        allowWatchBookmarks: true,
+        resourceVersion,
+        timeoutSeconds,
+      };
+      const what = `watch ${title}`;
+      const request: Call = {
+        method: 'GET',
+        path: path({ namespace: selection.namespace }, query),
+        signal,
+        what,
+      };
+      for await (const line of lines(request, await transport.open(request), idleMs)) {
+        const { type, object } = parseEvent(request, line);
+        if (type === 'BOOKMARK') yield { type, resourceVersion: object.metadata.resourceVersion };
+        else yield { type, object: decode(object) };
+      }
+    },
+  };
+}
+
+type Query = Record<string, string | number | boolean | undefined>;
+
+function queryText(query: Query): string {
+  const parts = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return parts.length === 0 ? '' : `?${parts.join('&')}`;
+}
+
+function selectors({ labelSelector, fieldSelector }: Selection): Query {
+  return { labelSelector, fieldSelector };
+}
+
+async function unlessMissing(text: Promise<string>): Promise<string | undefined> {
+  try {
+    return await text;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
