@@ -14,8 +14,9 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /**
    * From what the server sent to `T`. Must not throw for anything the server can hold: an object that users got past
    * the schema has to reach its controller, which tells them what is wrong. Let `T` carry what could not be read.
+   * For a built-in kind the server's own schema is enough: `parse: (raw: Lease) => raw`.
    */
-  readonly parse: (raw: KubeObject) => T;
+  parse(raw: KubeObject): T;
 }
 
 export interface CallOptions {
@@ -237,9 +238,10 @@ function selectors({ labelSelector, fieldSelector }: Selection): Query {
   return { labelSelector, fieldSelector };
 }
 
-async function unlessMissing(text: Promise<string>): Promise<string | undefined> {
+/** Undefined when what was to be read or changed is not there. */
+export async function unlessMissing<T>(call: Promise<T>): Promise<T | undefined> {
   try {
-    return await text;
+    return await call;
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

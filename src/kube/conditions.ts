@@ -1,0 +1,58 @@
+import { isDeepStrictEqual } from 'node:util';
+import { wholeSeconds } from './object.ts';
+
+/** metav1.Condition. */
+export interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** CamelCase. */
+  readonly reason: string;
+  /** For people: what happened, to what, and what comes next. */
+  readonly message: string;
+  /** When `status` last changed: RFC 3339, whole seconds. */
+  readonly lastTransitionTime: string;
+  /** The `metadata.generation` it speaks of. */
+  readonly observedGeneration?: number | undefined;
+}
+
+export type NewCondition = Omit<Condition, 'lastTransitionTime'>;
+
+export function findCondition(
+  conditions: readonly Condition[] | undefined,
+  type: string,
+): Condition | undefined {
+  return conditions?.find((condition) => condition.type === type);
+}
+
+export function isConditionTrue(conditions: readonly Condition[] | undefined, type: string): boolean {
+  return findCondition(conditions, type)?.status === 'True';
+}
+
+/** The list with the condition in its place, or at the end. `now` (epoch ms) counts only where the status changes. */
+export function setCondition(
+  conditions: readonly Condition[] | undefined,
+  condition: NewCondition,
+  now: number,
+): readonly Condition[] {
+  const before = findCondition(conditions, condition.type);
+  const kept = before !== undefined && before.status === condition.status;
+  const after = { ...condition, lastTransitionTime: kept ? before.lastTransitionTime : wholeSeconds(now) };
+  if (before === undefined) return [...(conditions ?? []), after];
+  return (conditions ?? []).map((one) => (one.type === condition.type ? after : one));
+}
+
+export function removeCondition(
+  conditions: readonly Condition[] | undefined,
+  type: string,
+): readonly Condition[] {
+  return (conditions ?? []).filter((condition) => condition.type !== type);
+}
+
+/** Whether a write is due: the two differ in what would be sent. A member that is undefined is no member. */
+export function statusChanged(before: unknown, after: unknown): boolean {
+  return !isDeepStrictEqual(asSent(before), asSent(after));
+}
+
+function asSent(value: unknown): unknown {
+  return value === undefined ? {} : JSON.parse(JSON.stringify(value));
+}
