@@ -1,0 +1,64 @@
+/** The way out: any member of EC2's RunInstances that the typed fields lack, and the few that would break our promises. */
+import { z } from 'zod';
+
+/** Path below `runInstances`, and why it is refused; `rule` where mere presence is no harm. */
+const denied: readonly { readonly path: string; readonly because: string; readonly allowedIf?: string }[] = [
+  { path: '.MinCount', because: 'the operator counts machines' },
+  { path: '.MaxCount', because: 'the operator counts machines' },
+  { path: '.ClientToken', because: 'it is what keeps a Node at one machine' },
+  { path: '.DryRun', because: 'use mode: Plan of the Network' },
+  { path: '.UserData', because: 'it is made from client and init' },
+  { path: '.SubnetId', because: 'use network.subnetIds' },
+  { path: '.Placement.AvailabilityZone', because: 'use zones' },
+  { path: '.Placement.AvailabilityZoneId', because: 'use zones' },
+  { path: '.PrivateIpAddress', because: 'machines are launched in batches' },
+  { path: '.LaunchTemplate', because: 'it would hide what a revision is made of' },
+  { path: '.NetworkInterfaces', because: 'use network.subnetIds, securityGroupIds and publicIp' },
+  {
+    path: '.InstanceMarketOptions.SpotOptions.SpotInstanceType',
+    because: 'a persistent request would launch machines behind our back',
+    allowedIf: "!= 'persistent'",
+  },
+  { path: '.DisableApiTermination', because: 'the operator could not remove the machine' },
+];
+
+export const runInstances = z
+  .looseObject({
+    MinCount: z.int().exactOptional(),
+    MaxCount: z.int().exactOptional(),
+    ClientToken: z.string().exactOptional(),
+    DryRun: z.boolean().exactOptional(),
+    UserData: z.string().exactOptional(),
+    SubnetId: z.string().exactOptional(),
+    Placement: z
+      .looseObject({
+        AvailabilityZone: z.string().exactOptional(),
+        AvailabilityZoneId: z.string().exactOptional(),
+      })
+      .exactOptional(),
+    PrivateIpAddress: z.string().exactOptional(),
+    LaunchTemplate: z.looseObject({}).exactOptional(),
+    NetworkInterfaces: z.array(z.looseObject({})).exactOptional(),
+    InstanceMarketOptions: z
+      .looseObject({
+        SpotOptions: z.looseObject({ SpotInstanceType: z.string().max(16).exactOptional() }).exactOptional(),
+      })
+      .exactOptional(),
+    DisableApiTermination: z.boolean().exactOptional(),
+  })
+  .meta({
+    description:
+      "Further members of EC2's RunInstances, in its own words: `{CpuOptions: {CoreCount: 2}}`. They go below the typed fields, which win; SecurityGroupIds and TagSpecifications are added to the operator's own. The members listed here are refused.",
+    'x-kubernetes-validations': denied.map(({ path, because, allowedIf }) => ({
+      rule: `${absent(path)}${allowedIf === undefined ? '' : ` || self${path} ${allowedIf}`}`,
+      fieldPath: path,
+      reason: 'FieldValueForbidden',
+      message: `${path.slice(1)}${allowedIf === undefined ? '' : ': persistent'} is not allowed here: ${because}`,
+    })),
+  });
+
+/** CEL that is true when some step of the path is absent: `!has(self.a) || !has(self.a.b)`. */
+function absent(path: string): string {
+  const steps = path.slice(1).split('.');
+  return steps.map((_, index) => `!has(self.${steps.slice(0, index + 1).join('.')})`).join(' || ');
+}

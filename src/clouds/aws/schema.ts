@@ -1,0 +1,276 @@
+/** What users write below `aws`: in a placement, in a Node and in a CloudCredential. */
+import { z } from 'zod';
+import { runInstances } from './run-instances-schema.ts';
+
+/** Keys and values as EC2 takes them; the operator's own tags come on top, so ten of the fifty stay free for them. */
+const tags = z.record(z.string(), z.string().max(256)).meta({
+  maxProperties: 40,
+  'x-kubernetes-validations': [
+    {
+      rule: "self.all(key, size(key) > 0 && size(key) <= 128 && !key.startsWith('aws:') && !key.startsWith('peerage-'))",
+      message: 'a tag key has 1 to 128 characters and does not begin with aws: or peerage-',
+    },
+  ],
+});
+
+const image = z
+  .object({
+    id: z
+      .string()
+      .regex(/^ami-[0-9a-f]{8,17}$/)
+      .max(32)
+      .exactOptional()
+      .describe('Id of the image.'),
+    ssmParameter: z
+      .string()
+      .regex(/^\/[A-Za-z0-9_./-]+$/)
+      .max(1024)
+      .exactOptional()
+      .describe('Public or own SSM parameter that holds the id of the image. Read once for each revision.'),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      { rule: 'has(self.id) != has(self.ssmParameter)', message: 'set exactly one of id and ssmParameter' },
+    ],
+  });
+
+const rootVolume = z
+  .object({
+    type: z.enum(['gp2', 'gp3', 'io1', 'io2', 'standard']).default('gp3').describe('Kind of EBS volume.'),
+    encrypted: z.boolean().default(true).describe('Whether the volume is encrypted.'),
+    sizeGiB: z.int().min(1).max(65_536).exactOptional().describe('Size. Absent: the size the image has.'),
+    iops: z.int().min(100).max(256_000).exactOptional().describe('Operations per second it is made for.'),
+    throughput: z.int().min(125).max(2_000).exactOptional().describe('MiB per second it is made for.'),
+    kmsKeyId: z
+      .string()
+      .min(1)
+      .max(2048)
+      .exactOptional()
+      .describe("Key to encrypt with: id, alias or ARN. Absent: the account's default key for EBS."),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: "!has(self.iops) || self.type in ['gp3', 'io1', 'io2']",
+        fieldPath: '.iops',
+        message: 'iops can be set for gp3, io1 and io2 only',
+      },
+      {
+        rule: "has(self.iops) || !(self.type in ['io1', 'io2'])",
+        fieldPath: '.iops',
+        message: 'io1 and io2 need iops',
+      },
+      {
+        rule: "!has(self.throughput) || self.type == 'gp3'",
+        fieldPath: '.throughput',
+        message: 'throughput can be set for gp3 only',
+      },
+      {
+        rule: '!has(self.kmsKeyId) || self.encrypted',
+        fieldPath: '.kmsKeyId',
+        message: 'a key needs encrypted: true',
+      },
+    ],
+  });
+
+const network = z
+  .object({
+    vpcId: z
+      .string()
+      .regex(/^vpc-[0-9a-f]{8,17}$/)
+      .max(32)
+      .exactOptional()
+      .describe('Id of the VPC.'),
+    vpcTags: tags.exactOptional().describe('Tags that exactly one VPC of the region carries.'),
+    subnetIds: z
+      .array(
+        z
+          .string()
+          .regex(/^subnet-[0-9a-f]{8,17}$/)
+          .max(32),
+      )
+      .min(1)
+      .max(16)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .exactOptional()
+      .describe('Ids of the subnets to launch into, all of one VPC.'),
+    subnetTags: tags.exactOptional().describe('Tags that the subnets to launch into carry, all of one VPC.'),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: '!has(self.vpcId) || !has(self.vpcTags)',
+        fieldPath: '.vpcTags',
+        message: 'set vpcId or vpcTags, not both',
+      },
+      {
+        rule: '!has(self.subnetIds) || !has(self.subnetTags)',
+        fieldPath: '.subnetTags',
+        message: 'set subnetIds or subnetTags, not both',
+      },
+    ],
+  });
+
+export const awsPlacement = z
+  .object({
+    region: z
+      .string()
+      .regex(/^[a-z]{2}(-[a-z]+)+-[0-9]+$/)
+      .max(32)
+      .meta({
+        'x-kubernetes-validations': [
+          { rule: 'self == oldSelf', message: 'a region cannot change; add a placement under another name' },
+        ],
+      })
+      .describe('Region the machines run in: `us-east-1`. Immutable.'),
+    zones: z
+      .array(
+        z
+          .string()
+          .regex(/^[a-z0-9-]+$/)
+          .max(48),
+      )
+      .min(1)
+      .max(16)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .exactOptional()
+      .describe('Availability zones to spread over. Absent: every zone that a subnet is in.'),
+    instanceType: z
+      .string()
+      .regex(/^[a-z0-9-]+\.[a-z0-9-]+$/)
+      .max(64)
+      .describe('EC2 instance type: `t3.small`.'),
+    image: image
+      .exactOptional()
+      .describe(
+        'What machines boot from. Absent: Amazon Linux 2023 by its public parameter, in the architecture of the instance type.',
+      ),
+    rootVolume: rootVolume
+      .default({ type: 'gp3', encrypted: true })
+      .describe('The volume machines boot from.'),
+    instanceProfile: z
+      .string()
+      .regex(/^[A-Za-z0-9_+=,.@:/-]+$/)
+      .max(1024)
+      .exactOptional()
+      .describe('Name or ARN of the instance profile that the machines get.'),
+    keyName: z.string().min(1).max(255).exactOptional().describe('Name of the EC2 key pair for SSH.'),
+    publicIp: z
+      .boolean()
+      .exactOptional()
+      .describe("Whether machines get a public IPv4 address. Absent: as the subnet's own setting says."),
+    securityGroupIds: z
+      .array(
+        z
+          .string()
+          .regex(/^sg-[0-9a-f]{8,17}$/)
+          .max(32),
+      )
+      .max(15)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .exactOptional()
+      .describe("Security groups that the machines carry beside the operator's own."),
+    spot: z
+      .object({
+        maxPrice: z
+          .string()
+          .regex(/^[0-9]+(\.[0-9]+)?$/)
+          .max(16)
+          .exactOptional()
+          .describe(
+            'Most to pay, in US dollars per hour, as a string: `"0.05"`. Absent: the on-demand price.',
+          ),
+      })
+      .exactOptional()
+      .describe('Present: one-time spot instances.'),
+    tags: tags.exactOptional().describe('Tags for everything the operator makes here.'),
+    network: network
+      .exactOptional()
+      .describe("Where machines attach. Absent: all subnets of the region's default VPC."),
+    runInstances: runInstances.exactOptional(),
+  })
+  .meta({
+    description: 'Machines on AWS EC2.',
+    'x-kubernetes-validations': [
+      {
+        rule: '!has(self.zones) || self.zones.all(zone, zone.startsWith(self.region))',
+        fieldPath: '.zones',
+        message: 'every zone must be one of the region',
+      },
+    ],
+  });
+
+export const awsCredential = z
+  .object({
+    source: z
+      .enum(['Secret', 'Ambient'])
+      .describe(
+        "Where the first keys come from. `Secret`: the keys `aws_access_key_id`, `aws_secret_access_key` and, optionally, `aws_session_token` of `secretRef`. `Ambient`: the AWS SDK's own chain in the operator's pod: IRSA, pod identity, instance role, environment, profile.",
+      ),
+    secretRef: z
+      .object({ name: z.string().min(1).max(253).describe('Name of the Secret, in the same namespace.') })
+      .exactOptional()
+      .describe('The Secret with the keys. Required with `source: Secret`, refused otherwise.'),
+    assumeRole: z
+      .array(
+        z.object({
+          roleArn: z
+            .string()
+            .regex(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[A-Za-z0-9_+=,.@/-]+$/)
+            .max(2048)
+            .describe('ARN of the role to assume.'),
+          externalId: z
+            .string()
+            .regex(/^[A-Za-z0-9_+=,.@:/-]+$/)
+            .min(2)
+            .max(1224)
+            .exactOptional()
+            .describe("External id that the role's trust policy asks for."),
+          sessionName: z
+            .string()
+            .regex(/^[A-Za-z0-9_+=,.@-]+$/)
+            .min(2)
+            .max(64)
+            .exactOptional()
+            .describe("Name of the session, as the account's trail shows it."),
+          durationSeconds: z
+            .int()
+            .min(900)
+            .max(43_200)
+            .exactOptional()
+            .describe('How long one session lasts. AWS allows at most 3600 when one role assumes the next.'),
+        }),
+      )
+      .min(1)
+      .max(5)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .exactOptional()
+      .describe('Roles to assume, each on behalf of the one before it.'),
+    defaultRegion: z
+      .string()
+      .regex(/^[a-z]{2}(-[a-z]+)+-[0-9]+$/)
+      .max(32)
+      .exactOptional()
+      .describe('Region to ask who we are and to assume roles in. Absent: `us-east-1`.'),
+  })
+  .meta({
+    description: 'An identity on AWS.',
+    'x-kubernetes-validations': [
+      {
+        rule: "self.source != 'Secret' || has(self.secretRef)",
+        fieldPath: '.secretRef',
+        reason: 'FieldValueRequired',
+        message: 'secretRef is required with source: Secret',
+      },
+      {
+        rule: "self.source == 'Secret' || !has(self.secretRef)",
+        fieldPath: '.secretRef',
+        reason: 'FieldValueForbidden',
+        message: 'secretRef is used with source: Secret only',
+      },
+    ],
+  });
+
+/** A placement as read from the API server: defaults are in it. */
+export type AwsPlacement = z.output<typeof awsPlacement>;
+export type AwsCredential = z.output<typeof awsCredential>;
