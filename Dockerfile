@@ -29,4 +29,4 @@ COPY package.json LICENSE ./
 USER 1000:1000
 EXPOSE 8080 8081
 # Node is the first process and gets SIGTERM itself.
-ENTRYPOINT ["node", "dist/main.js"]
+ENTRYPOINT ["node", "dist/src/main.js"]

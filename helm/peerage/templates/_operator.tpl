@@ -2,9 +2,7 @@
 {{- define "peerage.env" -}}
 - name: PEERAGE_LEADER_ELECT
   value: "true"
-- name: PEERAGE_LEASE_NAME
-  value: {{ include "peerage.fullname" . }}
-- name: PEERAGE_LEASE_NAMESPACE
+- name: PEERAGE_LEADER_ELECT_NAMESPACE
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
@@ -22,12 +20,12 @@
 {{- end }}
 - name: PEERAGE_LOG_LEVEL
   value: {{ .Values.log.level }}
-- name: PEERAGE_METRICS_PORT
-  value: {{ .Values.metrics.port | quote }}
-- name: PEERAGE_HEALTH_PORT
-  value: "8081"
+- name: PEERAGE_METRICS_ADDRESS
+  value: ":{{ .Values.metrics.port }}"
+- name: PEERAGE_HEALTH_ADDRESS
+  value: ":8081"
 {{- if include "peerage.extraCaSource" . }}
-- name: PEERAGE_CA_BUNDLE
+- name: PEERAGE_EXTRA_CA_FILE
   value: /etc/peerage/ca/{{ .Values.extraCa.key }}
 {{- end }}
 {{- include "peerage.proxyEnv" . }}
