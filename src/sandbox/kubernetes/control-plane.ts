@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Credentials, createCredentials, type Identity, writeKubeconfig } from './credentials.ts';
 import { findControlPlane } from './find.ts';
+import { freePort, retryWhenPortWasTaken } from './free-port.ts';
 import { buildPrograms, missingPrograms, type OnProgress } from './go-build.ts';
+import { type KubectlResult, runKubectl } from './kubectl.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -18,12 +18,6 @@ export interface ControlPlaneOptions {
   readonly audit?: boolean;
   /** Runs garbage collection, namespace removal, default service accounts, Deployments and ReplicaSets. */
   readonly controllerManager?: boolean;
-}
-
-export interface KubectlResult {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly code: number;
 }
 
 /** A real, empty Kubernetes API server on 127.0.0.1 that forgets everything when it stops. */
@@ -50,7 +44,6 @@ const auditPolicy = {
   omitStages: ['RequestReceived'],
   rules: [{ level: 'Metadata' }],
 };
-const bindAttempts = 3;
 
 /** Starts etcd and kube-apiserver, in about five seconds once the programs are there. They die with this process. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
@@ -64,12 +57,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const watchdog = startWatchdog(dir);
   const servers: ServerProcess[] = [];
   // Nothing of the user's environment gets in: no KUBECONFIG, no proxy, no home folder.
-  const env = {
-    PATH: process.env.PATH,
-    HOME: dir,
-    KUBECACHEDIR: join(dir, 'kubectl-cache'),
-    KUBERC: 'off',
-  };
+  const env = { PATH: process.env.PATH, HOME: dir };
   const stop = async () => {
     // Nothing is worth saving, so nothing gets the time to save it.
     await Promise.all(servers.map((server) => server.stop('SIGKILL')));
@@ -157,8 +145,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         await writeKubeconfig(file, url, credentials.caPem, { token });
         return file;
       },
-      kubectl: (args, { input } = {}) =>
-        runKubectl(kubectlPath, [`--kubeconfig=${kubeconfigPath}`, ...args], env, input ?? ''),
+      kubectl: (args, { input } = {}) => runKubectl({ kubectlPath, kubeconfigPath, args, input }),
       stop,
     };
   } catch (error) {
@@ -220,33 +207,6 @@ async function findControllerManager(programs: string, onProgress: OnProgress): 
   return missing.length === 0 ? programs : buildPrograms(['kube-controller-manager'], onProgress);
 }
 
-/** A port that was free a moment ago. Somebody may take it before we do: see `retryWhenPortWasTaken`. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') {
-    throw new Error('no TCP port to be had on 127.0.0.1');
-  }
-  return address.port;
-}
-
-async function retryWhenPortWasTaken<T>(start: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await start();
-    } catch (error) {
-      if (attempt === bindAttempts || !String(error).includes('address already in use')) {
-        throw error;
-      }
-    }
-  }
-}
-
 function answersOk(url: string, ca: string, client: { readonly certPem: string; readonly keyPem: string }) {
   return new Promise<boolean>((resolve, reject) => {
     const options = { ca, cert: client.certPem, key: client.keyPem, agent: false, timeout: 2_000 };
@@ -257,24 +217,5 @@ function answersOk(url: string, ca: string, client: { readonly certPem: string; 
     asked.once('timeout', () => asked.destroy(new Error('no answer')));
     asked.once('error', reject);
     asked.end();
-  });
-}
-
-function runKubectl(command: string, args: readonly string[], env: NodeJS.ProcessEnv, input: string) {
-  return new Promise<KubectlResult>((resolve, reject) => {
-    const child = spawn(command, args, { env, stdio: 'pipe' });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      stdout += chunk;
-    });
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      stderr += chunk;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ stdout, stderr, code: code ?? 1 }));
-    // kubectl may end without reading its input; that is its business.
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
   });
 }

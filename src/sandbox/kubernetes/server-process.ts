@@ -14,6 +14,8 @@ export interface ServerProcessOptions {
   readonly readyWithinMs?: number;
   /** Called with the process id as soon as there is one. */
   readonly onSpawn?: (pid: number) => void;
+  /** Called with all that it prints, piece by piece. */
+  readonly onOutput?: (chunk: string) => void;
 }
 
 export interface ServerProcess {
@@ -41,6 +43,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   let output = '';
   const keep = (chunk: string) => {
     output = (output + chunk).slice(-outputLimit);
+    options.onOutput?.(chunk);
   };
   child.stdout.setEncoding('utf8').on('data', keep);
   child.stderr.setEncoding('utf8').on('data', keep);
@@ -64,7 +67,8 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   options.onSpawn?.(pid);
 
   const deadline = Date.now() + (options.readyWithinMs ?? 60_000);
-  while (!(await options.isReady().catch(() => false))) {
+  // Asked in this order, an answer of somebody else's server on the same port does not pass for ours.
+  while (!(await options.isReady().catch(() => false)) || ended !== undefined) {
     if (ended !== undefined) {
       throw new Error(`${options.name} ${ended} before it was ready:\n${lastLines(output)}`);
     }

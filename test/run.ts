@@ -1,0 +1,98 @@
+/**
+ * What `npm test` runs: makes the referees ready, runs all suites that have theirs, and ends with `N passed, N failed`.
+ * Arguments go to vitest: `npm test -- test/e2e`, `npm test -- -t 'name of a rule'`.
+ *
+ * On a developer's machine a suite whose referee cannot be had is passed over, and the end says what it lacks. With
+ * `CI=true` that is a failure.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Counts, closingLine, countTests } from './support/counts.ts';
+import { prepareControlPlane, prepareReferee } from './support/prepare.ts';
+import type { Referee } from './support/referees.ts';
+
+const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
+const root = join(import.meta.dirname, '..');
+const say = (line: string) => console.log(line);
+
+/** A suite without one of `needs` is not run. Without one of `uses` it skips a part of its tests by itself. */
+const suites = [
+  { name: 'unit', needs: [], uses: [] },
+  { name: 'behaviour', needs: [], uses: ['moto'] },
+  { name: 'chart', needs: ['control plane', 'helm', 'kubeconform'], uses: [] },
+  { name: 'e2e', needs: ['control plane'], uses: ['kstatus'] },
+] as const satisfies readonly { name: string; needs: readonly Needed[]; uses: readonly Needed[] }[];
+
+type Needed = 'control plane' | Referee;
+
+const env: NodeJS.ProcessEnv = { ...process.env };
+const lacking = new Map<Needed, string>();
+
+async function prepare(name: Needed, variable: string): Promise<void> {
+  try {
+    env[variable] =
+      name === 'control plane' ? await prepareControlPlane(say) : await prepareReferee(name, say);
+  } catch (error) {
+    lacking.set(name, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function prepareAll(): Promise<void> {
+  // What compiles goes one after the other, it takes all cores; Python's packages come over the network meanwhile.
+  const python = prepare('moto', 'PEERAGE_TEST_MOTO');
+  await prepare('control plane', 'PEERAGE_TEST_CONTROL_PLANE');
+  await prepare('helm', 'PEERAGE_TEST_HELM');
+  await prepare('kubeconform', 'PEERAGE_TEST_KUBECONFORM');
+  await prepare('kstatus', 'PEERAGE_TEST_KSTATUS');
+  await python;
+}
+
+async function runVitest(projects: readonly string[], filters: readonly string[]): Promise<Counts> {
+  const dir = await mkdtemp(join(tmpdir(), 'peerage-test-'));
+  const report = join(dir, 'report.json');
+  const args = [
+    join(root, 'node_modules', 'vitest', 'vitest.mjs'),
+    'run',
+    ...projects.map((name) => `--project=${name}`),
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...filters,
+  ];
+  try {
+    const child = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
+    process.once('SIGTERM', () => child.kill('SIGTERM'));
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', resolve);
+    });
+    return await countTests(report, code === 0);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+await prepareAll();
+const runnable = suites.filter(({ needs }) => !needs.some((name) => lacking.has(name)));
+const counts = await runVitest(
+  runnable.map(({ name }) => name),
+  process.argv.slice(2),
+);
+
+for (const { name, needs, uses } of suites) {
+  for (const missing of needs.filter((need) => lacking.has(need))) {
+    say(`${name} did not run, it lacks ${missing}: ${lacking.get(missing)}`);
+  }
+  for (const missing of uses.filter((use) => lacking.has(use))) {
+    say(`${name} skipped a part, it lacks ${missing}: ${lacking.get(missing)}`);
+  }
+}
+const missingReferees = inCi ? lacking.size : 0;
+const total = { ...counts, failed: counts.failed + missingReferees };
+if (missingReferees > 0) {
+  say(`with CI set, each missing referee counts as a failure: ${[...lacking.keys()].join(', ')}`);
+}
+say(closingLine(total));
+process.exitCode = total.failed === 0 ? 0 : 1;
