@@ -1,0 +1,149 @@
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  CreateSecurityGroupCommand,
+  DeleteSecurityGroupCommand,
+  DescribeInstancesCommand,
+  DescribeSubnetsCommand,
+  DescribeVpcsCommand,
+  EC2Client,
+  RunInstancesCommand,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2';
+import {
+  CreateListenerCommand,
+  CreateLoadBalancerCommand,
+  CreateTargetGroupCommand,
+  DeleteLoadBalancerCommand,
+  DeleteTargetGroupCommand,
+  DescribeTargetHealthCommand,
+  ElasticLoadBalancingV2Client,
+  RegisterTargetsCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { afterEach, expect, test } from 'vitest';
+import { manualClock } from './clock.ts';
+import { type AwsSandbox, startAwsSandbox } from './sandbox.ts';
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+function clientsOf(sandbox: AwsSandbox) {
+  const config = {
+    endpoint: sandbox.url,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'unused' },
+    maxAttempts: 1,
+  };
+  return {
+    ec2: new EC2Client(config),
+    elb: new ElasticLoadBalancingV2Client(config),
+    sts: new STSClient(config),
+    ssm: new SSMClient(config),
+  };
+}
+
+test('a machine behind a balancer lives from the first call to the last', async () => {
+  const clock = manualClock();
+  const sandbox = await startAwsSandbox({ clock });
+  stops.push(sandbox.stop);
+  const { ec2, elb, sts, ssm } = clientsOf(sandbox);
+
+  const { Account } = await sts.send(new GetCallerIdentityCommand({}));
+  expect(Account).toBe('123456789012');
+  const { Parameter } = await ssm.send(
+    new GetParameterCommand({
+      Name: '/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64',
+    }),
+  );
+  const { Vpcs } = await ec2.send(
+    new DescribeVpcsCommand({ Filters: [{ Name: 'is-default', Values: ['true'] }] }),
+  );
+  const vpcId = Vpcs?.[0]?.VpcId;
+  const { Subnets } = await ec2.send(
+    new DescribeSubnetsCommand({ Filters: [{ Name: 'vpc-id', Values: [vpcId ?? ''] }] }),
+  );
+  expect(Subnets?.map((subnet) => subnet.AvailabilityZone)).toHaveLength(6);
+
+  const group = await ec2.send(
+    new CreateSecurityGroupCommand({ GroupName: 'nodes', Description: 'nodes', VpcId: vpcId }),
+  );
+  await ec2.send(
+    new AuthorizeSecurityGroupIngressCommand({
+      GroupId: group.GroupId,
+      IpPermissions: [
+        { IpProtocol: 'tcp', FromPort: 8545, ToPort: 8545, IpRanges: [{ CidrIp: '0.0.0.0/0' }] },
+      ],
+    }),
+  );
+  const launched = await ec2.send(
+    new RunInstancesCommand({
+      ImageId: Parameter?.Value,
+      InstanceType: 't3.small',
+      MinCount: 1,
+      MaxCount: 2,
+      ClientToken: 'one',
+      SubnetId: Subnets?.[0]?.SubnetId,
+      SecurityGroupIds: [group.GroupId ?? ''],
+      TagSpecifications: [{ ResourceType: 'instance', Tags: [{ Key: 'peerage-cluster', Value: 'c' }] }],
+    }),
+  );
+  const ids = launched.Instances?.map((instance) => instance.InstanceId ?? '') ?? [];
+  expect(launched.Instances?.map((instance) => [instance.State?.Name, instance.AmiLaunchIndex])).toEqual([
+    ['pending', 0],
+    ['pending', 1],
+  ]);
+  clock.advance(5000);
+  const described = await ec2.send(
+    new DescribeInstancesCommand({
+      Filters: [{ Name: 'tag:peerage-cluster', Values: ['c'] }],
+      MaxResults: 1000,
+    }),
+  );
+  expect(described.Reservations?.[0]?.Instances?.map((instance) => instance.State?.Name)).toEqual([
+    'running',
+    'running',
+  ]);
+
+  const balancer = await elb.send(
+    new CreateLoadBalancerCommand({
+      Name: 'front',
+      Type: 'network',
+      Subnets: Subnets?.map((subnet) => subnet.SubnetId ?? ''),
+      SecurityGroups: [group.GroupId ?? ''],
+    }),
+  );
+  const balancerArn = balancer.LoadBalancers?.[0]?.LoadBalancerArn;
+  const pool = await elb.send(
+    new CreateTargetGroupCommand({ Name: 'pool', Protocol: 'TCP', Port: 8545, VpcId: vpcId }),
+  );
+  const poolArn = pool.TargetGroups?.[0]?.TargetGroupArn;
+  await elb.send(
+    new CreateListenerCommand({
+      LoadBalancerArn: balancerArn,
+      Protocol: 'TCP',
+      Port: 8545,
+      DefaultActions: [{ Type: 'forward', TargetGroupArn: poolArn }],
+    }),
+  );
+  await elb.send(new RegisterTargetsCommand({ TargetGroupArn: poolArn, Targets: ids.map((Id) => ({ Id })) }));
+  clock.advance(8000);
+  const health = await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: poolArn }));
+  expect(health.TargetHealthDescriptions?.map((target) => target.TargetHealth?.State)).toEqual([
+    'healthy',
+    'healthy',
+  ]);
+
+  await elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn: balancerArn }));
+  await elb.send(new DeleteTargetGroupCommand({ TargetGroupArn: poolArn }));
+  await ec2.send(new TerminateInstancesCommand({ InstanceIds: ids }));
+  await expect(ec2.send(new DeleteSecurityGroupCommand({ GroupId: group.GroupId }))).rejects.toMatchObject({
+    name: 'DependencyViolation',
+  });
+  clock.advance(5000);
+  await ec2.send(new DeleteSecurityGroupCommand({ GroupId: group.GroupId }));
+  expect(sandbox.ownedResources('peerage-cluster')).toEqual([]);
+  expect(sandbox.counters).toMatchObject({ unimplemented: 0, throttled: 0, instancesLaunched: 2 });
+});
