@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { freePort, retryWhenPortWasTaken } from '../../sandbox/kubernetes/free-port.ts';
+import { type ServerProcess, startServerProcess } from '../../sandbox/kubernetes/server-process.ts';
+import { childEnv } from './child-env.ts';
+
+export interface OperatorOptions {
+  readonly kubeconfigPath: string;
+  /** Where the AWS SDK sends its calls. */
+  readonly awsUrl: string;
+  /** An empty folder. */
+  readonly home: string;
+  readonly onSpawn: (pid: number) => void;
+}
+
+/** The operator as a process of its own, as `npm start` runs it. */
+export interface Operator extends ServerProcess {
+  /** `http://127.0.0.1:<port>/metrics` */
+  readonly metricsUrl: string;
+}
+
+const main = join(import.meta.dirname, '../../main.ts');
+
+/** Starts `src/main.ts` against one cluster and one pretended AWS; resolves when `/readyz` answers 200. */
+export function startOperator(options: OperatorOptions): Promise<Operator> {
+  return retryWhenPortWasTaken(async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const server = await startServerProcess({
+      name: 'the operator',
+      command: process.execPath,
+      args: [main],
+      env: childEnv(options.home, {
+        PEERAGE_KUBECONFIG: options.kubeconfigPath,
+        // The metrics are served here as well.
+        PEERAGE_HEALTH_ADDRESS: address,
+        AWS_ENDPOINT_URL: options.awsUrl,
+        AWS_EC2_METADATA_DISABLED: 'true',
+      }),
+      cwd: options.home,
+      isReady: async () =>
+        (await fetch(`http://${address}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok,
+      readyWithinMs: 45_000,
+      onSpawn: options.onSpawn,
+    });
+    return { ...server, metricsUrl: `http://${address}/metrics` };
+  });
+}
+
+/** The last lines of what a process printed. */
+export function tail(output: string, lines: number): string[] {
+  return output.trimEnd().split('\n').slice(-lines);
+}

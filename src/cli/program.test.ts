@@ -1,0 +1,34 @@
+import { CommanderError } from 'commander';
+import { expect, test } from 'vitest';
+import { createProgram } from './program.ts';
+import { instructions } from './sandbox.ts';
+
+/** What a refused command line says. Nothing may be started by it. */
+async function refusalOf(...args: string[]): Promise<string> {
+  let said = '';
+  const program = createProgram();
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeErr: (text) => {
+        said += text;
+      },
+    });
+  }
+  await expect(program.parseAsync(args, { from: 'user' })).rejects.toBeInstanceOf(CommanderError);
+  return said;
+}
+
+test.each([
+  ['a port beyond 65535', ['sandbox', '--port', '65536'], 'A port is at most 65535.'],
+  ['a port that is a word', ['sandbox', '--port', 'http'], 'It must be a whole number'],
+  ['a negative boot time', ['sandbox', '--boot-ms=-1'], 'It must be a whole number'],
+  ['unknown limits', ['sandbox', '--throttle', 'low'], 'Allowed choices are published, off'],
+  ['an unknown option', ['quickstart', '--on'], "unknown option '--on'"],
+  ['an unknown command', ['quickstrat'], 'Did you mean quickstart?'],
+])('refuses %s', async (_, args, words) => {
+  expect(await refusalOf(...args)).toContain(words);
+});
+
+test('tells how to send calls to the sandbox', () => {
+  expect(instructions('http://127.0.0.1:4599')).toContain('  export AWS_ENDPOINT_URL=http://127.0.0.1:4599');
+});
