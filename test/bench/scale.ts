@@ -2,12 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { poll } from '../../src/cli/local/poll.ts';
 import { must, type Rehearsal, startRehearsal } from '../../src/cli/local/rehearsal.ts';
 import { createObserver } from '../../src/cli/quickstart/observe.ts';
+import { clusterTag } from '../../src/cli/quickstart/rehearse.ts';
 import type { RunStep, StepContext } from '../../src/cli/steps.ts';
-import { createAudit, total, type Writes } from './audit.ts';
+import type { SandboxControl } from '../../src/sandbox/aws/control-client.ts';
 import { manifests, namespace, networkName } from './manifests.ts';
 import { peakMemoryMiB } from './memory.ts';
 import { parseMetrics, type Sample, sum } from './metrics.ts';
 import type { Figure } from './report.ts';
+import { type Counts, createWriteCounter, describeCounts, difference, total } from './writes.ts';
 
 export interface ScaleOptions {
   readonly nodes: number;
@@ -57,11 +59,11 @@ async function measure({
 }): Promise<Figure[]> {
   const { controlPlane, aws, kube } = rehearsal;
   const observer = createObserver(kube, Date.now);
-  const audit = createAudit(auditLogOf(controlPlane), 'peerage/');
+  const writes = createWriteCounter(auditLogOf(controlPlane), 'peerage/');
   const first = await run({ name: 'operator ready', withinSeconds: 60 }, () => rehearsal.startOperator());
-  await audit.since();
+  await writes();
 
-  const creating = await aws.calls();
+  const creating = await calls(aws.control);
   const createSeconds = await run(
     { name: `${nodes} Nodes from apply to Ready`, withinSeconds: 300 },
     (context) =>
@@ -70,16 +72,16 @@ async function measure({
         await untilReady(nodes, context);
       }),
   );
-  const createCalls = difference(await aws.calls(), creating);
+  const createCalls = difference(await calls(aws.control), creating);
   await delay(settleMs);
-  const createWrites = await audit.since();
+  const createWrites = await writes();
 
-  const resting = await aws.calls();
+  const resting = await calls(aws.control);
   await run({ name: 'at rest for a minute', withinSeconds: 120 }, ({ signal }) =>
     delay(restMs, undefined, { signal }),
   );
-  const restCalls = difference(await aws.calls(), resting);
-  const restWrites = await audit.since();
+  const restCalls = difference(await calls(aws.control), resting);
+  const restWrites = await writes();
 
   const firstPeak = await peakMemoryMiB(first.pid);
   await rehearsal.killOperator();
@@ -94,9 +96,9 @@ async function measure({
       }),
   );
   await delay(settleMs);
-  const restartWrites = await audit.since();
+  const restartWrites = await writes();
 
-  const deleting = await aws.calls();
+  const deleting = await calls(aws.control);
   const deleteSeconds = await run({ name: 'Network and Nodes deleted', withinSeconds: 600 }, (context) =>
     timed(async () => {
       await must(controlPlane, [
@@ -109,8 +111,10 @@ async function measure({
       await untilGone(context);
     }),
   );
-  const deleteCalls = difference(await aws.calls(), deleting);
-  const left = await run({ name: 'cloud looked over', withinSeconds: 60 }, () => aws.left());
+  const deleteCalls = difference(await calls(aws.control), deleting);
+  const left = await run({ name: 'cloud looked over', withinSeconds: 60 }, () =>
+    aws.control.ownedResources(clusterTag),
+  );
   const peak = Math.max(firstPeak, await peakMemoryMiB(secondPid));
 
   const perNode = (count: number) => count / nodes;
@@ -121,21 +125,21 @@ async function measure({
       value: perNode(total(createCalls)),
       unit: '',
       bar: 0.1,
-      note: list(createCalls),
+      note: describeCounts(createCalls),
     },
     {
       what: 'AWS calls per Node, delete',
       value: perNode(total(deleteCalls)),
       unit: '',
       bar: 0.1,
-      note: list(deleteCalls),
+      note: describeCounts(deleteCalls),
     },
     {
       what: 'API writes per Node until Ready',
       value: perNode(total(createWrites, counted)),
       unit: '',
       bar: 3.1,
-      note: list(createWrites),
+      note: describeCounts(createWrites),
     },
     { what: 'peak memory of the operator', value: peak, unit: 'MiB', bar: 350 },
     {
@@ -143,21 +147,21 @@ async function measure({
       value: total(restCalls),
       unit: '',
       bar: 12,
-      note: list(restCalls),
+      note: describeCounts(restCalls),
     },
     {
       what: 'API writes in a minute at rest, but the Lease',
       value: total(restWrites, (what) => !isLease(what)),
       unit: '',
       bar: 0,
-      note: list(restWrites),
+      note: describeCounts(restWrites),
     },
     {
       what: 'operator start to caught up',
       value: restartSeconds,
       unit: 's',
       bar: 15,
-      note: list(restartWrites),
+      note: describeCounts(restartWrites),
     },
     { what: 'from delete to all gone', value: deleteSeconds, unit: 's' },
     {
@@ -165,7 +169,10 @@ async function measure({
       value: left.length,
       unit: '',
       bar: 0,
-      note: left.slice(0, 5).join(', '),
+      note: left
+        .slice(0, 5)
+        .map(({ type, id }) => `${type} ${id}`)
+        .join(', '),
     },
   ];
 
@@ -216,16 +223,6 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return (performance.now() - startedAt) / 1000;
 }
 
-function difference(now: Writes, before: Writes): Writes {
-  return new Map(
-    [...now].map(([what, n]) => [what, n - (before.get(what) ?? 0)] as const).filter(([, n]) => n > 0),
-  );
-}
-
-/** `RunInstances 12, DescribeInstances 3`, the most frequent first. */
-function list(counts: Writes): string {
-  return [...counts]
-    .sort(([, a], [, b]) => b - a)
-    .map(([what, n]) => `${what} ${n}`)
-    .join(', ');
+async function calls(control: SandboxControl): Promise<Counts> {
+  return new Map(Object.entries((await control.counters()).calls));
 }

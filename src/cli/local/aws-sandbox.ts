@@ -1,11 +1,14 @@
 import { join } from 'node:path';
+import { controlSandbox, type SandboxControl } from '../../sandbox/aws/control-client.ts';
 import { freePort, retryWhenPortWasTaken } from '../../sandbox/kubernetes/free-port.ts';
 import { type ServerProcess, startServerProcess } from '../../sandbox/kubernetes/server-process.ts';
 import { childEnv } from './child-env.ts';
 
 /** The AWS sandbox as a process of its own. */
 export interface AwsSandboxProcess extends ServerProcess {
+  /** Where the AWS SDK sends its calls: AWS_ENDPOINT_URL. */
   readonly url: string;
+  readonly control: SandboxControl;
 }
 
 const cli = join(import.meta.dirname, '../peerage.ts');
@@ -20,17 +23,17 @@ export async function startAwsSandboxProcess(options: {
   return retryWhenPortWasTaken(async () => {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
+    const control = controlSandbox(url);
     const server = await startServerProcess({
       name: 'the AWS sandbox',
       command: process.execPath,
       args: [cli, 'sandbox', '--port', String(port), ...(options.args ?? [])],
       env: childEnv(options.home, {}),
       cwd: options.home,
-      // Any answer will do: a call without a signature is refused, but by a server that is there.
-      isReady: () => fetch(url, { signal: AbortSignal.timeout(2_000) }).then(() => true),
+      isReady: () => control.counters().then(() => true),
       readyWithinMs: 15_000,
       onSpawn: options.onSpawn,
     });
-    return { ...server, url };
+    return { ...server, url, control };
   });
 }

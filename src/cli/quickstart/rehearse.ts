@@ -18,6 +18,8 @@ export interface RehearseOptions {
   readonly stays: boolean;
 }
 
+/** Every resource that the operator makes carries it. */
+export const clusterTag = 'peerage-cluster';
 const lookEveryMs = 500;
 
 /** The main job from apply to gone. Resolves when all of it worked, or when the user has seen enough. */
@@ -52,8 +54,9 @@ export async function rehearse(options: RehearseOptions): Promise<void> {
     must(controlPlane, ['delete', '-f', network.path, '--wait', '--timeout=290s']),
   );
   await run({ name: 'nothing left in the cloud', withinSeconds: 30 }, async () => {
-    const left = await leftInCloud(rehearsal.aws.url);
-    if (left.length > 0) throw new Error(`the sandbox still has ${left.join(', ')}`);
+    const left = await rehearsal.aws.control.ownedResources(clusterTag);
+    if (left.length === 0) return;
+    throw new Error(`the AWS sandbox still has ${left.map(({ type, id }) => `${type} ${id}`).join(', ')}`);
   });
 }
 
