@@ -45,7 +45,7 @@ export interface Fault {
 
 export interface Faults {
   add(spec: FaultSpec): Fault;
-  remove(id: string): boolean;
+  remove(id: string): void;
   clear(): void;
   list(): readonly Fault[];
   /** The faults that hit this call; each counts it. */
@@ -73,7 +73,9 @@ export function createFaults(): Faults {
       faults.set(id, state);
       return fault;
     },
-    remove: (id) => faults.delete(id),
+    remove: (id) => {
+      faults.delete(id);
+    },
     clear: () => faults.clear(),
     list: () => Array.from(faults.values(), (state) => state.fault),
     hit: (call) => {

@@ -22,7 +22,7 @@ import {
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterEach, expect, test } from 'vitest';
-import { manualClock } from './clock.ts';
+import { createFakeClock } from '../../runtime/fake-clock.ts';
 import { type AwsSandbox, startAwsSandbox } from './sandbox.ts';
 
 const stops: (() => Promise<void>)[] = [];
@@ -46,7 +46,7 @@ function clientsOf(sandbox: AwsSandbox) {
 }
 
 test('a machine behind a balancer lives from the first call to the last', async () => {
-  const clock = manualClock();
+  const clock = createFakeClock();
   const sandbox = await startAwsSandbox({ clock });
   stops.push(sandbox.stop);
   const { ec2, elb, sts, ssm } = clientsOf(sandbox);
@@ -95,7 +95,7 @@ test('a machine behind a balancer lives from the first call to the last', async 
     ['pending', 0],
     ['pending', 1],
   ]);
-  clock.advance(5000);
+  await clock.advance(5000);
   const described = await ec2.send(
     new DescribeInstancesCommand({
       Filters: [{ Name: 'tag:peerage-cluster', Values: ['c'] }],
@@ -129,7 +129,7 @@ test('a machine behind a balancer lives from the first call to the last', async 
     }),
   );
   await elb.send(new RegisterTargetsCommand({ TargetGroupArn: poolArn, Targets: ids.map((Id) => ({ Id })) }));
-  clock.advance(8000);
+  await clock.advance(8000);
   const health = await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: poolArn }));
   expect(health.TargetHealthDescriptions?.map((target) => target.TargetHealth?.State)).toEqual([
     'healthy',
@@ -142,7 +142,7 @@ test('a machine behind a balancer lives from the first call to the last', async 
   await expect(ec2.send(new DeleteSecurityGroupCommand({ GroupId: group.GroupId }))).rejects.toMatchObject({
     name: 'DependencyViolation',
   });
-  clock.advance(5000);
+  await clock.advance(5000);
   await ec2.send(new DeleteSecurityGroupCommand({ GroupId: group.GroupId }));
   expect(sandbox.ownedResources('peerage-cluster')).toEqual([]);
   expect(sandbox.counters).toMatchObject({ unimplemented: 0, throttled: 0, instancesLaunched: 2 });

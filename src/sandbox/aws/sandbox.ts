@@ -1,7 +1,8 @@
 import { listen } from '../http.ts';
 import { createThrottle } from './buckets.ts';
 import type { ApiName, Handlers } from './call.ts';
-import { type Clock, systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
+import { answerControl, controlPath } from './control.ts';
 import { createDrift, type Drift } from './drift.ts';
 import { instanceHandlers } from './ec2/instances.ts';
 import { interfaceHandlers } from './ec2/interfaces.ts';
@@ -94,6 +95,7 @@ export interface AwsSandbox {
 export interface FaultControls {
   add(spec: FaultSpec): Fault;
   remove(id: string): void;
+  list(): readonly Fault[];
   /** Takes away all faults, capacity limits and hooks. */
   clear(): void;
   /** How many more machines of a type a zone can start; undefined: any number. */
@@ -106,7 +108,7 @@ export interface FaultControls {
 
 /** Starts a simulated AWS on the loopback address: EC2, ELBv2, STS and SSM over their own wire protocols. */
 export async function startAwsSandbox(options: AwsSandboxOptions = {}): Promise<AwsSandbox> {
-  const clock = options.clock ?? systemClock;
+  const clock = options.clock ?? { now: () => Date.now() };
   const settings = settingsOf(options);
   const live = { readLagMs: options.readLagMs ?? 0, throttle: options.throttle ?? 'published' };
   const accountId = options.accountId ?? '123456789012';
@@ -149,10 +151,12 @@ export async function startAwsSandbox(options: AwsSandboxOptions = {}): Promise<
     stopping: stopping.signal,
   };
   const server = await listen(options.port ?? 0, (request, response) =>
-    answerCall(stages, request, response),
+    request.url?.startsWith(controlPath)
+      ? answerControl(sandbox, request, response)
+      : answerCall(stages, request, response),
   );
 
-  return {
+  const sandbox: AwsSandbox = {
     url: server.url,
     stop: async () => {
       stopping.abort();
@@ -172,6 +176,7 @@ export async function startAwsSandbox(options: AwsSandboxOptions = {}): Promise<
     faults: {
       add: faults.add,
       remove: faults.remove,
+      list: faults.list,
       clear: () => {
         faults.clear();
         before.clear();
@@ -189,6 +194,7 @@ export async function startAwsSandbox(options: AwsSandboxOptions = {}): Promise<
     behindTheBack: createDrift((name) => world.region(name)),
     identities: world,
   };
+  return sandbox;
 }
 
 function settingsOf(options: AwsSandboxOptions): Settings {

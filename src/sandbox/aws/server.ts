@@ -38,7 +38,12 @@ export async function answerCall(
   response: ServerResponse,
 ): Promise<void> {
   const arrivedAt = stages.clock.now();
-  const { api, params, action, region, accessKeyId } = await readCall(request);
+  const call = await readCall(request);
+  if (call === undefined) {
+    response.writeHead(403).end('MissingAuthenticationToken: Request is missing Authentication Token');
+    return;
+  }
+  const { api, params, action, region, accessKeyId } = call;
   const caller = accessKeyId === undefined ? anonymous : stages.world.callerOf(accessKeyId);
   const info: CallInfo = { service: api, action, region, account: caller?.account ?? '', params };
   const requestId = crypto.randomUUID();
@@ -125,27 +130,20 @@ interface IncomingCall {
   readonly params: Params;
 }
 
-async function readCall(request: IncomingMessage): Promise<IncomingCall> {
+/** Undefined for what is not signed, and need be: it is nobody's call, and is not counted. */
+async function readCall(request: IncomingMessage): Promise<IncomingCall | undefined> {
   const body = await readBody(request);
   const signed = readSignature(request.headers.authorization);
   const target = request.headers['x-amz-target'];
   if (typeof target === 'string') {
-    const params = parseJson(body);
     const action = target.slice(target.lastIndexOf('.') + 1);
-    return {
-      api: 'ssm',
-      action,
-      region: signed?.region ?? '',
-      accessKeyId: signed?.accessKeyId ?? 'unsigned',
-      params,
-    };
+    return signed === undefined ? undefined : { ...signed, api: 'ssm', action, params: parseJson(body) };
   }
   const params = parseForm(body === '' ? (request.url?.split('?')[1] ?? '') : body);
   const action = params.text('Action') ?? '';
-  if (signed === undefined) {
-    const accessKeyId = action === 'AssumeRoleWithWebIdentity' ? undefined : 'unsigned';
-    return { api: 'sts', action, region: 'us-east-1', accessKeyId, params };
+  if (signed !== undefined) {
+    return isApiName(signed.service) ? { ...signed, api: signed.service, action, params } : undefined;
   }
-  const api = isApiName(signed.service) ? signed.service : 'ec2';
-  return { api, action, region: signed.region, accessKeyId: signed.accessKeyId, params };
+  if (action !== 'AssumeRoleWithWebIdentity') return undefined;
+  return { api: 'sts', action, region: 'us-east-1', accessKeyId: undefined, params };
 }
