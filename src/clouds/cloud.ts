@@ -84,8 +84,11 @@ export interface Machine {
   /** Token and position of the launch that made it; absent when the tag was taken off. */
   readonly launch?: { readonly token: string; readonly index: number };
   readonly state: MachineState;
-  /** Why it is in this state, in the cloud's own code: `Server.SpotInstanceTermination`. */
-  readonly stateReason?: { readonly code: string; readonly message: string };
+  /**
+   * Why it is in this state, in the cloud's own code: `Server.SpotInstanceTermination`. `means`: what that code would be
+   * as the refusal of a launch, where the cloud's table knows it.
+   */
+  readonly stateReason?: { readonly code: string; readonly message: string; readonly means?: CloudErrorCode };
   /** RFC 3339. */
   readonly createdAt: string;
   readonly zone?: string;
@@ -110,7 +113,11 @@ export interface Workload {
   /** Values are final; those that came out of a Secret stand in `secrets` and in no other place. */
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly secrets: readonly { readonly name: string; readonly value: { reveal(): string } }[];
-  readonly ports: readonly { readonly name: string; readonly port: number; readonly protocol: 'TCP' | 'UDP' }[];
+  readonly ports: readonly {
+    readonly name: string;
+    readonly port: number;
+    readonly protocol: 'TCP' | 'UDP';
+  }[];
   readonly resources?: { readonly cpu?: string; readonly memory?: string };
   /** Own lines of shell, run once before the workload starts. */
   readonly init?: string;
@@ -151,7 +158,10 @@ export interface Machines {
   resolve(spec: unknown, attachment: Attachment, zone: string, signal: AbortSignal): Promise<Json>;
   launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer>;
   /** Starts the end of all of them; ids already gone are no error. One refused id does not hold up the rest. */
-  remove(ids: readonly string[], signal: AbortSignal): Promise<{ readonly refused: ReadonlyMap<string, CloudError> }>;
+  remove(
+    ids: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly refused: ReadonlyMap<string, CloudError> }>;
   /** Takes our cluster tag off, so that the machines live on as somebody else's. */
   release(ids: readonly string[], signal: AbortSignal): Promise<void>;
 }
@@ -224,7 +234,10 @@ export interface FabricView {
   readonly trouble?: CloudError;
   readonly balancer?: { readonly id: string; readonly address: string; readonly active: boolean };
   /** For each machine in any pool its worst health over the pools it is in, and how many of the pools list it. */
-  readonly members: ReadonlyMap<string, { readonly health: MemberHealth; readonly reason?: string; readonly pools: number }>;
+  readonly members: ReadonlyMap<
+    string,
+    { readonly health: MemberHealth; readonly reason?: string; readonly pools: number }
+  >;
   readonly pools: number;
   /** Everything of ours in this scope, for status and for proving that nothing is left. */
   readonly resources: readonly { readonly kind: string; readonly name: string; readonly id: string }[];
@@ -277,9 +290,10 @@ export type SecretData = ReadonlyMap<string, { reveal(): string }>;
  * Every call to a cloud passes through this gate, which the operator provides: it holds the call until the
  * budget allows it, refuses a write when leadership is lost or the operator is paused, and counts it.
  */
-export interface CallGate {
-  <Answer>(call: GatedCall, run: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
-}
+export type CallGate = <Answer>(
+  call: GatedCall,
+  run: (signal: AbortSignal) => Promise<Answer>,
+) => Promise<Answer>;
 
 export interface GatedCall {
   /** `RunInstances` */

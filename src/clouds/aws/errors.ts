@@ -166,6 +166,9 @@ const NEVER_CONNECTED = new Set([
   'EADDRNOTAVAIL',
 ]);
 
+/** TLS handshakes that failed: Node's and OpenSSL's codes for certificates. */
+const NEVER_TRUSTED = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|UNABLE_TO_|SELF_SIGNED_)/;
+
 /** The class of a provider code, of a call's refusal or a machine's state reason; undefined when unknown. */
 export function classify(code: string): CloudErrorCode | undefined {
   // State reasons carry who is to blame: `Server.InsufficientInstanceCapacity`, `Client.VolumeLimitExceeded`.
@@ -174,32 +177,46 @@ export function classify(code: string): CloudErrorCode | undefined {
   return FAMILIES.find(([family]) => family.test(bare))?.[1];
 }
 
+export interface FailedCall {
+  readonly api: string;
+  readonly write: boolean;
+  /** The request was handed to a connection. False: nothing can have come of it. */
+  readonly sent: boolean;
+}
+
 /** Turns whatever a call threw into the one error a cloud throws. A CloudError stays as it is. */
-export function toCloudError(
-  call: { readonly api: string; readonly write: boolean },
-  thrown: unknown,
-): CloudError {
+export function toCloudError(call: FailedCall, thrown: unknown): CloudError {
   if (thrown instanceof CloudError) return thrown;
   const facts = factsOf(thrown);
   const known = facts.reason === undefined ? undefined : classify(facts.reason);
-  const code = known ?? byStatus(facts.status);
-  const refused = facts.status === undefined ? facts.unsent || known !== undefined : facts.status < 500;
-  const nothing = !call.write || refused || (known !== undefined && CLEAR_REFUSALS.has(known));
+  const code = known ?? byStatus(call, facts);
+  // 5xx means that nobody knows, unless the code says what happened: EC2 reports lack of capacity with 500.
+  const refused = facts.status !== undefined && (facts.status < 500 || CLEAR_REFUSALS.has(code));
+  const certain = !call.write || !call.sent || refused || facts.unconnected;
   return new CloudError({
     api: call.api,
     code,
-    outcome: nothing ? 'none' : 'unknown',
-    reason: facts.reason ?? (facts.status === undefined ? 'NoAnswer' : `Http${facts.status}`),
+    outcome: certain ? 'none' : 'unknown',
+    reason: facts.reason ?? reasonWithout(call, facts),
     message: facts.message,
     cause: thrown,
   });
 }
 
-function byStatus(status: number | undefined): CloudError['code'] {
+function byStatus(call: FailedCall, { status, reason }: Facts): CloudErrorCode {
+  // Stopped before it left, and by no socket or signal: the SDK could not make a request out of the input.
+  if (!call.sent && status === undefined && reason === undefined) return 'invalid';
   if (status === undefined || status >= 500) return 'unavailable';
   if (status === 401 || status === 403) return 'unauthorized';
   if (status === 429) return 'throttled';
+  // Answers that are no answers of AWS: a proxy or a captive portal is between us.
+  if (status < 400) return 'unavailable';
   return 'invalid';
+}
+
+function reasonWithout(call: FailedCall, { status }: Facts): string {
+  if (status !== undefined) return `Http${status}`;
+  return call.sent ? 'NoAnswer' : 'NotSent';
 }
 
 interface Facts {
@@ -207,29 +224,34 @@ interface Facts {
   readonly reason: string | undefined;
   /** Of the answer; undefined when there was none. */
   readonly status: number | undefined;
-  /** The request certainly never left. */
-  readonly unsent: boolean;
+  /** There never was a connection to send it on. */
+  readonly unconnected: boolean;
   readonly message: string;
 }
 
+/** Names of errors that say nothing more than that there was one. */
+const NAMELESS = new Set(['Error', 'TypeError', 'RangeError', 'SyntaxError', 'AggregateError']);
+
 function factsOf(thrown: unknown): Facts {
   if (!(thrown instanceof Error)) {
-    return { reason: undefined, status: undefined, unsent: false, message: String(thrown) };
+    return { reason: undefined, status: undefined, unconnected: false, message: String(thrown) };
   }
   const status = statusOf(thrown);
   const socket = textAt(thrown, 'code');
   // The query protocols bring AWS's own code as `Code`; the SDK's class name adds `Exception` to some of them. An
   // answer that could not be read (a proxy's HTML page) leaves only the SDK's name for its own confusion.
   const said = textAt(thrown, 'Code') ?? socket ?? thrown.name;
-  const reason = said === 'Error' || said === 'SyntaxError' || said === 'TypeError' ? undefined : said;
   const syscall = textAt(thrown, 'syscall');
-  const unsent =
-    status === undefined &&
-    ((socket !== undefined &&
-      (NEVER_CONNECTED.has(socket) || /^(CERT_|ERR_TLS|ERR_SSL|DEPTH_|UNABLE_|SELF_)/.test(socket))) ||
-      syscall === 'connect' ||
-      syscall === 'getaddrinfo');
-  return { reason, status, unsent, message: messageOf(thrown) };
+  return {
+    reason: NAMELESS.has(said) ? undefined : said,
+    status,
+    unconnected:
+      status === undefined &&
+      (syscall === 'connect' ||
+        syscall === 'getaddrinfo' ||
+        (socket !== undefined && (NEVER_CONNECTED.has(socket) || NEVER_TRUSTED.test(socket)))),
+    message: messageOf(thrown),
+  };
 }
 
 function statusOf(thrown: Error): number | undefined {

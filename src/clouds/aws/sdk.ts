@@ -152,13 +152,33 @@ function through<Inputs extends object, Outputs extends Answer, Config>(
   ) =>
     (input: Input, { signal, flow }: CallOptions): Promise<Output> => {
       const cost = costOf(api, machines(input));
-      return gate({ ...cost, ...(flow === undefined ? {} : { flow }), signal }, async (go) => {
+      return gate({ ...cost, ...(flow === undefined ? {} : { flow }), signal }, async (granted) => {
+        const flight = { sent: false };
         try {
-          return await withDeadline({ signal: go, deadlineMs, clock, what: api }, (abortSignal) =>
-            client.send(new Command(input), { abortSignal }),
+          return await withDeadline(
+            { signal: granted, deadlineMs, clock, what: 'waiting for an answer' },
+            async (abortSignal) => {
+              abortSignal.throwIfAborted();
+              const command = new Command(input);
+              command.middlewareStack.add(
+                (next) => (args) => {
+                  flight.sent = true;
+                  return next(args);
+                },
+                // The last step before the connection: serialized, credentials at hand, signed.
+                { step: 'finalizeRequest', priority: 'low', name: 'noteSent' },
+              );
+              try {
+                return await client.send(command, { abortSignal });
+              } catch (thrown) {
+                // The SDK's own AbortError does not tell why.
+                abortSignal.throwIfAborted();
+                throw thrown;
+              }
+            },
           );
         } catch (thrown) {
-          throw toCloudError(cost, thrown);
+          throw toCloudError({ ...cost, ...flight }, thrown);
         }
       });
     };

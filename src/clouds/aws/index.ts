@@ -1,0 +1,20 @@
+/** AWS: EC2 machines behind ELBv2 balancers. The SDK is loaded by the first `open`. */
+import type { Cloud } from '../cloud.ts';
+import { LIMITS } from './limits.ts';
+import { parse } from './parse.ts';
+import { awsCredential, awsPlacement } from './schema.ts';
+
+export const aws: Cloud = {
+  name: 'aws',
+  placement: awsPlacement,
+  credential: awsCredential,
+  // Where machines stand, and what else carries the tags, decides about the next machine only.
+  mutable: ['zones', 'tags'],
+  limits: LIMITS,
+  regionOf: (spec) => parse(awsPlacement, spec, 'aws').region,
+  secretOf: (credential) => parse(awsCredential, credential, 'aws').secretRef?.name,
+  open: async (options) => {
+    const { open } = await import('./session.ts');
+    return await open(options);
+  },
+};
