@@ -27,7 +27,6 @@ export function createLogger({ level, version, destination }: LoggerOptions): Lo
         'sessionToken',
         'clientSecret',
         'password',
-        'token',
       ].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
       censor: '***',
     },

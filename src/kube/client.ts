@@ -1,3 +1,4 @@
+import type { Counter } from '../runtime/metrics.ts';
 import { loadTarget } from './kubeconfig.ts';
 import type { KubeObject } from './object.ts';
 import { createResource, type Resource, type ResourceDefinition } from './resource.ts';
@@ -14,6 +15,7 @@ export interface ConnectOptions {
   readonly deadlineMs: number;
   /** `peerage/0.1.0`; the part before the slash names the fields we own (the field manager). */
   readonly userAgent: string;
+  readonly requests?: Counter<'code' | 'method' | 'host'>;
   /** Where KUBECONFIG, HTTPS_PROXY, NO_PROXY and the Pod's variables are read. Default: the process's. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }

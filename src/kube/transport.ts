@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createSecureContext, getCACertificates } from 'node:tls';
+import type { Counter } from '../runtime/metrics.ts';
 import { type Credentials, createCredentials } from './credentials.ts';
 import { KubeError } from './errors.ts';
 import type { Target } from './kubeconfig.ts';
@@ -37,6 +38,8 @@ export interface TransportOptions {
   readonly extraCaFile?: string | undefined;
   readonly deadlineMs: number;
   readonly userAgent: string;
+  /** Counts every answer by its status; `<error>`, as in client-go, where none came. */
+  readonly requests?: Counter<'code' | 'method' | 'host'> | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -51,7 +54,7 @@ const idleConnectionMs = 60_000;
  * again. Watches have connections of their own, else they would hold those of the calls for ever.
  */
 export function createTransport(options: TransportOptions): Transport {
-  const { target, deadlineMs, userAgent } = options;
+  const { target, deadlineMs, userAgent, requests } = options;
   const base = new URL(target.cluster.server);
   const prefix = base.pathname.replace(/\/$/, '');
   const credentials = createCredentials(target);
@@ -88,12 +91,15 @@ export function createTransport(options: TransportOptions): Transport {
       const abort = () => sent.destroy(abortError(call.signal));
       call.signal?.addEventListener('abort', abort, { once: true });
       const forget = () => call.signal?.removeEventListener('abort', abort);
+      const count = (code: string) => requests?.inc({ code, method: call.method, host: base.host });
       sent.once('response', (answer) => {
+        count(String(answer.statusCode));
         if (kind === 'watches') clearTimeout(deadline);
         answer.once('close', forget);
         resolve({ answer, settle: () => clearTimeout(deadline) });
       });
       sent.once('error', (error) => {
+        count('<error>');
         clearTimeout(deadline);
         forget();
         // The answer to a call on a kept connection can be that the server had just closed it.

@@ -108,8 +108,8 @@ class TokenBucket {
       };
       const leave = (reason: unknown) => {
         settle();
-        this.#forget(flow, waiter);
         reject(reason);
+        this.#forget(flow, waiter);
       };
       const abort = () => leave(signal.reason);
       const cancelDeadline = this.#clock.after(deadlineMs, () => {

@@ -148,9 +148,13 @@ export class Election implements Leadership {
     const deadline = new AbortController();
     const abort = () => deadline.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    const cancel = clock.after(renewDeadlineMs / 2, () =>
-      deadline.abort(new Error('the Lease did not answer')),
-    );
+    // A leader has to know in time that it could not renew.
+    const leftMs = this.held()
+      ? (this.#renewedAt ?? 0) + renewDeadlineMs - clock.monotonic()
+      : renewDeadlineMs;
+    const cancel = clock.after(Math.min(leftMs, renewDeadlineMs / 2), () => {
+      deadline.abort(new Error('the Lease did not answer'));
+    });
     try {
       // Whoever leads knows the version and need not read.
       if (!this.held()) await this.#look(deadline.signal);
