@@ -4,12 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { requireReferee } from '../support/referees.ts';
 
 export const chartDir = join(import.meta.dirname, '../../helm/peerage');
-/** The programs these tests ask, by the path that the test runner found them at. */
-export const helmPath = process.env.PEERAGE_TEST_HELM || undefined;
-export const kubeconformPath = process.env.PEERAGE_TEST_KUBECONFORM || undefined;
-
 const manifestSchema = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
@@ -38,11 +35,10 @@ export async function helm(
   args: readonly string[],
   { input, kubeconfig }: RunOptions = {},
 ): Promise<Outcome> {
-  if (helmPath === undefined) throw new Error('PEERAGE_TEST_HELM names no helm');
   const home = await mkdtemp(join(tmpdir(), 'peerage-helm-'));
   try {
     const env = { HOME: home, ...(kubeconfig !== undefined && { KUBECONFIG: kubeconfig }) };
-    return await run(helmPath, args, { env, ...(input !== undefined && { input }) });
+    return await run(requireReferee('helm'), args, { env, ...(input !== undefined && { input }) });
   } finally {
     await rm(home, { recursive: true, force: true });
   }
@@ -63,9 +59,14 @@ export function template({ values = {}, release, namespace, args }: RenderOption
 
 /** What the chart makes of values. Rejects with helm's words when it refuses them. */
 export async function render(options: RenderOptions = {}): Promise<readonly Manifest[]> {
-  const { code, stdout, stderr } = await template(options);
+  return parseManifests(await printed(template(options)));
+}
+
+/** What a program printed. Rejects with its words when it failed. */
+export async function printed(outcome: Promise<Outcome>): Promise<string> {
+  const { code, stdout, stderr } = await outcome;
   if (code !== 0) throw new Error(stderr);
-  return parseManifests(stdout);
+  return stdout;
 }
 
 export function parseManifests(text: string): readonly Manifest[] {

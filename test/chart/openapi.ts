@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { ControlPlane } from '../../src/sandbox/kubernetes/control-plane.ts';
+import { api } from '../support/api.ts';
 
 const indexSchema = z.object({ paths: z.record(z.string(), z.object({ serverRelativeURL: z.string() })) });
 const documentSchema = z.object({
@@ -13,11 +13,11 @@ const kindsSchema = z.array(z.object({ group: z.string(), version: z.string(), k
  * Writes the API server's own OpenAPI v3 documents as JSON schemas, one file for each kind, which know no field beside those
  * that the server knows. Answers where kubeconform finds them. The core group stands under its version, as kubeconform has it.
  */
-export async function writeSchemas(controlPlane: ControlPlane, dir: string): Promise<string> {
+export async function writeSchemas(dir: string): Promise<string> {
   const get = async (path: string): Promise<unknown> => {
-    const { code, stdout, stderr } = await controlPlane.kubectl(['get', '--raw', path]);
-    if (code !== 0) throw new Error(`${path}: ${stderr}`);
-    return JSON.parse(stdout);
+    const { status, body } = await api('GET', path);
+    if (status !== 200) throw new Error(`${path} was answered with ${status}`);
+    return body;
   };
   const { paths } = indexSchema.parse(await get('/openapi/v3'));
   for (const [path, { serverRelativeURL }] of Object.entries(paths)) {

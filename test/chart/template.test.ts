@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseConfig } from '../../src/config.ts';
-import { chartDir, helm, helmPath, type Manifest, namesOf, one, render } from './chart.ts';
+import { refereePath } from '../support/referees.ts';
+import { chartDir, helm, type Manifest, namesOf, one, render } from './chart.ts';
 
 const rulesSchema = z.array(
   z.object({
@@ -51,7 +52,7 @@ function parsed(env: Readonly<Record<string, string | undefined>>) {
   return { config: answer.config, help: help.text };
 }
 
-describe.skipIf(helmPath === undefined)('chart', () => {
+describe.skipIf(!refereePath('helm'))('chart', () => {
   test('passes the strict lint', async () => {
     const { code, stdout, stderr } = await helm(['lint', '--strict', chartDir]);
     expect(stdout + stderr).not.toMatch(/WARNING|ERROR/);
@@ -275,7 +276,7 @@ describe.skipIf(helmPath === undefined)('chart', () => {
   });
 });
 
-describe.skipIf(helmPath === undefined)('CRDs of the chart', () => {
+describe.skipIf(!refereePath('helm'))('CRDs of the chart', () => {
   test('are the generated files, marked to be kept', async () => {
     const folder = join(chartDir, 'files/crds');
     const files = (await readdir(folder)).filter((file) => file.endsWith('.yaml'));

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { helmPath, render, template } from './chart.ts';
+import { refereePath } from '../support/referees.ts';
+import { render, template } from './chart.ts';
 
-describe.skipIf(helmPath === undefined)('values', () => {
+describe.skipIf(!refereePath('helm'))('values', () => {
   test.each([
     ['an unknown value', { replica: 2 }, 'replica'],
     ['an unknown value inside', { image: { repo: 'peerage' } }, 'repo'],
