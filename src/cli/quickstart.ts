@@ -59,8 +59,8 @@ async function quickstart(mayStay: boolean): Promise<number> {
       screen.print('', 'Interrupted.');
       return 130;
     }
-    const step = error instanceof StepFailed ? `${error.step}: ` : '';
-    screen.print('', `quickstart failed at ${step}${error instanceof Error ? error.message : error}`);
+    const at = error instanceof StepFailed ? ` at "${error.step}"` : '';
+    screen.print('', `quickstart failed${at}: ${error instanceof Error ? error.message : error}`);
     const log = rehearsal?.operatorLog(logLines) ?? [];
     if (log.length > 0) screen.print('', "The end of the operator's log:", ...log);
     return 1;

@@ -33,8 +33,8 @@ async function bench({ nodes, json = false }: Options): Promise<number> {
   try {
     figures = await measureScale({ nodes, run: createSteps(screen, stop.signal), stop });
   } catch (error) {
-    const step = error instanceof StepFailed ? `${error.step}: ` : '';
-    screen.print('', `bench failed at ${step}${error instanceof Error ? error.message : error}`);
+    const at = error instanceof StepFailed ? ` at "${error.step}"` : '';
+    screen.print('', `bench failed${at}: ${error instanceof Error ? error.message : error}`);
     return 1;
   }
   const result = JSON.stringify({ nodes, figures }, undefined, 2);
