@@ -124,12 +124,15 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
           }
           const { metadata: _, status, ...rest } = patch;
           const changes = subresource === 'status' ? { status } : rest;
-          const merged = { ...before, ...toJson(merge(before, changes)) };
+          const merged = { ...before, spec: undefined, status: undefined, ...toJson(merge(before, changes)) };
           const changed = JSON.stringify(merged.spec) !== JSON.stringify(before.spec);
           const generation = (before.metadata.generation ?? 0) + (changed ? 1 : 0);
           const after = {
             ...merged,
-            metadata: { ...before.metadata, ...toJson(merge(before.metadata, metadata)), generation },
+            metadata: {
+              ...{ ...before.metadata, ...withoutOptional, ...toJson(merge(before.metadata, metadata)) },
+              generation,
+            },
           };
           if (JSON.stringify(after) === JSON.stringify(before)) return definition.parse(before);
           return definition.parse(happen(plural, 'MODIFIED', after));
@@ -163,11 +166,14 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
         watches += 1;
         try {
           for (;;) {
+            const upTo = history.length;
             for (const event of history.filter((one) => one.plural === plural && one.version > seen)) {
               seen = event.version;
               if (namespace !== undefined && event.object.metadata.namespace !== namespace) continue;
               yield { type: event.type, object: definition.parse(event.object) };
             }
+            // More may have happened while the reader was busy with these.
+            if (history.length > upTo) continue;
             if (signal?.aborted) throw new KubeError('watch', { status: 0, reason: 'NoAnswer' });
             if (ended.round !== round) {
               if (ended.error !== undefined) throw ended.error;
@@ -234,6 +240,14 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
 export function refused(status: number, reason: string, message: string): KubeError {
   return new KubeError('call', { status, reason, body: { message, reason, code: status } });
 }
+
+/** What a merge may take away. */
+const withoutOptional = {
+  labels: undefined,
+  annotations: undefined,
+  finalizers: undefined,
+  ownerReferences: undefined,
+};
 
 /** RFC 7386, one level at a time. */
 function merge(before: unknown, patch: unknown): unknown {
