@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, retryWhenPortWasTaken } from '../../src/sandbox/kubernetes/free-port.ts';
 import { startServerProcess } from '../../src/sandbox/kubernetes/server-process.ts';
 import { startWatchdog } from '../../src/sandbox/kubernetes/watchdog.ts';
+import { eventually } from './eventually.ts';
 import { requireReferee } from './referees.ts';
 
 /** AWS as moto understands it. */
@@ -12,8 +14,11 @@ export interface Moto {
   readonly url: string;
   /** The end of its log: a line for each request, and the traces of its failures. */
   log(): string;
-  /** Throws when moto was asked for something it does not know. Its clients see a 500, which SDKs retry in silence. */
-  assertNoUnimplemented(): void;
+  /**
+   * Rejects when moto failed a request since it started: that is its answer to what it does not know. Its clients see a
+   * 500, which SDKs retry in silence, so each test of something that passes on moto ends with this.
+   */
+  assertNoUnimplemented(): Promise<void>;
   /** Forgets everything that was made. */
   reset(): Promise<void>;
   stop(): Promise<void>;
@@ -31,12 +36,12 @@ export async function startMoto(): Promise<Moto> {
   const dir = await mkdtemp(join(tmpdir(), 'peerage-moto-'));
   const watchdog = startWatchdog(dir);
   const env = { PATH: process.env.PATH, HOME: dir, ...strictness };
-  const unimplemented: string[] = [];
+  const lines: string[] = [];
   let partial = '';
-  const inspect = (chunk: string) => {
-    const lines = (partial + chunk).split('\n');
-    partial = lines.pop() ?? '';
-    unimplemented.push(...lines.filter((line) => /NotImplementedError|not been implemented/.test(line)));
+  const onOutput = (chunk: string) => {
+    const pieces = (partial + chunk).split('\n');
+    partial = pieces.pop() ?? '';
+    lines.push(...pieces);
   };
   const { url, server } = await retryWhenPortWasTaken(async () => {
     const port = await freePort();
@@ -49,17 +54,31 @@ export async function startMoto(): Promise<Moto> {
       cwd: dir,
       isReady: async () => (await fetch(`${origin}/moto-api/`)).ok,
       onSpawn: watchdog.guard,
-      onOutput: inspect,
+      onOutput,
     });
     return { url: origin, server: started };
   });
   return {
     url,
     log: server.output,
-    assertNoUnimplemented: () => {
-      if (unimplemented.length > 0) {
-        throw new Error(`moto does not know what it was asked for:\n${unimplemented.join('\n')}`);
+    assertNoUnimplemented: async () => {
+      // A request's line is written before its answer is sent: when we have read our own one, we have read all before it.
+      const mark = randomUUID();
+      await fetch(`${url}/moto-api/?${mark}`);
+      await eventually(
+        async () => lines,
+        (all) => all.some((line) => line.includes(mark)),
+      );
+      const failures = () => lines.filter((line) => / 500 -$/.test(line)).length;
+      if (failures() === 0) {
+        return;
       }
+      // The traces follow after the answer.
+      const reasons = async () => lines.filter((line) => /^[\w.]*(Error|Exception)\b/.test(line));
+      const told = await eventually(reasons, (all) => all.length >= failures(), { withinMs: 5_000 }).catch(
+        reasons,
+      );
+      throw new Error(`moto failed ${failures()} requests:\n${told.join('\n')}`);
     },
     reset: async () => {
       await fetch(`${url}/moto-api/reset`, { method: 'POST' });

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { findControlPlane } from '../../src/sandbox/kubernetes/find.ts';
-import { buildPrograms } from '../../src/sandbox/kubernetes/go-build.ts';
+import { findControllerManager, findControlPlane } from '../../src/sandbox/kubernetes/find.ts';
 import { cachedReferee, kstatusSources, type Referee, refereePath, versions } from './referees.ts';
 
 /** moto leaves the versions of its web server open; these are the ones it was tried with. */
@@ -13,8 +12,7 @@ export type OnProgress = (line: string) => void;
 /** Finds or makes the programs of a control plane with controller manager, and answers their folder. */
 export async function prepareControlPlane(onProgress: OnProgress): Promise<string> {
   const { dir } = await findControlPlane({ onProgress });
-  // What was downloaded has no controller manager: the server finds the one that is built here by itself.
-  await buildPrograms(['kube-controller-manager'], onProgress);
+  await findControllerManager(dir, onProgress);
   return dir;
 }
 

@@ -3,9 +3,9 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Credentials, createCredentials, type Identity, writeKubeconfig } from './credentials.ts';
-import { findControlPlane } from './find.ts';
+import { findControllerManager, findControlPlane } from './find.ts';
 import { freePort, retryWhenPortWasTaken } from './free-port.ts';
-import { buildPrograms, missingPrograms, type OnProgress } from './go-build.ts';
+import type { OnProgress } from './go-build.ts';
 import { type KubectlResult, runKubectl } from './kubectl.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -199,12 +199,6 @@ function managerArgs(credentials: Credentials, kubeconfigPath: string, port: num
     '--controllers=garbagecollector,namespace,serviceaccount,deployment,replicaset',
     '--leader-elect=false',
   ];
-}
-
-/** The envtest archive has none, so it may have to be built even where everything else was downloaded. */
-async function findControllerManager(programs: string, onProgress: OnProgress): Promise<string> {
-  const missing = await missingPrograms(programs, ['kube-controller-manager']);
-  return missing.length === 0 ? programs : buildPrograms(['kube-controller-manager'], onProgress);
 }
 
 function answersOk(url: string, ca: string, client: { readonly certPem: string; readonly keyPem: string }) {

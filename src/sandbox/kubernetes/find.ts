@@ -54,6 +54,15 @@ export async function findControlPlane(
   throw new Error(`no Kubernetes control plane found${why}`, { cause: reason });
 }
 
+/**
+ * The folder with kube-controller-manager: `dir` itself, or our cache. Archives have none, so that it may have to be compiled
+ * where everything else was downloaded.
+ */
+export async function findControllerManager(dir: string, onProgress: OnProgress): Promise<string> {
+  const missing = await missingPrograms(dir, ['kube-controller-manager']);
+  return missing.length === 0 ? dir : buildPrograms(missing, onProgress);
+}
+
 async function lookInNamedFolder(onProgress: OnProgress): Promise<string | undefined> {
   const dir = process.env.KUBEBUILDER_ASSETS;
   if (!dir) {

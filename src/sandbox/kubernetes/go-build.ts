@@ -106,7 +106,8 @@ async function requireGo(env: NodeJS.ProcessEnv): Promise<void> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       throw new Error(`building the control plane needs Go, which was not found: ${remedy}`);
     }
-    throw new Error(`building the control plane needs a newer Go: ${remedy}`, { cause: error });
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+    throw new Error(`building the control plane needs a newer Go (${said}): ${remedy}`, { cause: error });
   }
 }
 

@@ -12,6 +12,8 @@ export interface ServerProcessOptions {
   /** Asked again and again until it answers true. A throw counts as "not yet". */
   readonly isReady: () => Promise<boolean>;
   readonly readyWithinMs?: number;
+  /** How long it may take to end by itself before SIGKILL. Default 5,000. */
+  readonly stopWithinMs?: number;
   /** Called with the process id as soon as there is one. */
   readonly onSpawn?: (pid: number) => void;
   /** Called with all that it prints, piece by piece. */
@@ -23,13 +25,12 @@ export interface ServerProcess {
   /** The end of what it printed (both streams), at most 64 KiB. */
   output(): string;
   readonly exited: Promise<void>;
-  /** Ends it and waits until it is gone. The default signal lets it end in its own way, SIGKILL follows after 5 s. */
+  /** Ends it and waits until it is gone. The default signal lets it end in its own way, SIGKILL follows. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 const outputLimit = 64 * 1024;
 const readyPollMs = 100;
-const stopWithinMs = 5_000;
 
 /** Starts a server and resolves when it is ready. When it ends or stays unready, rejects with what it printed. */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
@@ -66,6 +67,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   }
   options.onSpawn?.(pid);
 
+  const { stopWithinMs = 5_000 } = options;
   const deadline = Date.now() + (options.readyWithinMs ?? 60_000);
   // Asked in this order, an answer of somebody else's server on the same port does not pass for ours.
   while (!(await options.isReady().catch(() => false)) || ended !== undefined) {
@@ -73,7 +75,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
       throw new Error(`${options.name} ${ended} before it was ready:\n${lastLines(output)}`);
     }
     if (Date.now() > deadline) {
-      await stop(child, exited, 'SIGKILL');
+      await stop(child, exited, 'SIGKILL', stopWithinMs);
       throw new Error(`${options.name} was not ready in time:\n${lastLines(output)}`);
     }
     await delay(readyPollMs);
@@ -82,13 +84,18 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     pid,
     output: () => output,
     exited,
-    stop: (signal = 'SIGTERM') => stop(child, exited, signal),
+    stop: (signal = 'SIGTERM') => stop(child, exited, signal, stopWithinMs),
   };
 }
 
-async function stop(child: ChildProcess, exited: Promise<void>, signal: NodeJS.Signals): Promise<void> {
+async function stop(
+  child: ChildProcess,
+  exited: Promise<void>,
+  signal: NodeJS.Signals,
+  forceAfterMs: number,
+) {
   child.kill(signal);
-  const force = setTimeout(() => child.kill('SIGKILL'), stopWithinMs);
+  const force = setTimeout(() => child.kill('SIGKILL'), forceAfterMs);
   await exited;
   clearTimeout(force);
 }
