@@ -1,0 +1,125 @@
+/**
+ * One kind of read, kept: rows by id, how old they are, and what we have changed ourselves since. AWS may answer for some
+ * time as if a write had not happened, so own writes outlast the reads that do not show them yet.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { shareFlight } from './flight.ts';
+
+/** How long a read may lag behind a write. */
+const READ_LAG_MS = 5 * 60_000;
+/** How soon something that is changing is worth another look. */
+const QUICK_MS = 5_000;
+
+export interface Asker {
+  readonly signal: AbortSignal;
+  readonly flow?: string;
+}
+
+export interface Part<Row> {
+  rows(): ReadonlyMap<string, Row>;
+  /** When the last read began, in milliseconds since the epoch; undefined before the first. */
+  readAt(): number | undefined;
+  /**
+   * Reads again if the rows are older than that. What is changing is read again every five seconds, and ever more
+   * slowly as long as nothing comes of it.
+   */
+  ensure(maxAgeMs: number, asker: Asker): Promise<void>;
+  /** Something that we just made. */
+  made(id: string, row: Row): void;
+  /** Something that was there and that we just changed. */
+  changed(id: string, row: Row): void;
+  /** Something that we just removed. */
+  removed(id: string): void;
+  /** Whether we removed it, so recently that AWS may still show it. */
+  isRemoved(id: string): boolean;
+  /** Counts as read now, although nobody asked: it belongs to something that we just made. */
+  begun(): void;
+  /** The next `ensure` reads, whatever the age. */
+  expire(): void;
+}
+
+export interface PartOptions<Row> {
+  readonly now: () => number;
+  readonly read: (asker: Asker) => Promise<Iterable<readonly [string, Row]>>;
+  /** Whether a row is about to change by itself. */
+  readonly moving?: (row: Row) => boolean;
+}
+
+type Own<Row> = { readonly at: number } & (
+  | { readonly made: boolean; readonly row: Row }
+  | { readonly removed: true }
+);
+
+export function createPart<Row>({ now, read, moving = () => false }: PartOptions<Row>): Part<Row> {
+  let rows = new Map<string, Row>();
+  let readAt: number | undefined;
+  let expired = false;
+  /** When a row last became different, by us or by itself. */
+  let changedAt = 0;
+  /** We wrote, and no read has confirmed it. */
+  let unconfirmed = false;
+  const own = new Map<string, Own<Row>>();
+
+  const fly = shareFlight(async (flow: string | undefined, signal: AbortSignal) => {
+    const startedAt = now();
+    expired = false;
+    unconfirmed = false;
+    const answer = new Map(
+      await read({ signal, ...(flow === undefined ? {} : { flow }) }).catch((thrown: unknown) => {
+        expired = true;
+        throw thrown;
+      }),
+    );
+    for (const [id, write] of own) {
+      const later = write.at >= startedAt;
+      const lagging = now() - write.at < READ_LAG_MS;
+      if ('removed' in write) {
+        if (later || lagging) answer.delete(id);
+        else own.delete(id);
+      } else if (later || (write.made && lagging && !answer.has(id))) {
+        answer.set(id, write.row);
+      } else {
+        own.delete(id);
+      }
+    }
+    if (!isDeepStrictEqual(answer, rows)) changedAt = now();
+    rows = answer;
+    readAt = startedAt;
+  });
+
+  const isDue = (maxAgeMs: number): boolean => {
+    if (readAt === undefined || expired || now() - readAt >= maxAgeMs) return true;
+    if (!unconfirmed && !Array.from(rows.values()).some(moving)) return false;
+    const quiet = now() - Math.max(readAt, changedAt);
+    return quiet >= Math.max(QUICK_MS, (now() - changedAt) / 4);
+  };
+  const note = (id: string, write: Own<Row>): void => {
+    own.set(id, write);
+    changedAt = now();
+    unconfirmed = true;
+    rows = new Map(rows);
+    if ('removed' in write) rows.delete(id);
+    else rows.set(id, write.row);
+  };
+
+  return {
+    rows: () => rows,
+    readAt: () => readAt,
+    ensure: async (maxAgeMs, { flow, signal }) => {
+      if (isDue(maxAgeMs)) await fly(flow, signal);
+    },
+    made: (id, row) => note(id, { at: now(), made: true, row }),
+    changed: (id, row) => note(id, { at: now(), made: false, row }),
+    removed: (id) => note(id, { at: now(), removed: true }),
+    isRemoved: (id) => {
+      const write = own.get(id);
+      return write !== undefined && 'removed' in write && now() - write.at < READ_LAG_MS;
+    },
+    begun: () => {
+      readAt = now();
+    },
+    expire: () => {
+      expired = true;
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * From what is wished and what stands to the steps between, in the order in which they must run. Running the first one
+ * and planning again gives the same steps without it: a plan shown is the plan run.
+ */
+import type { FabricGoal, FabricWish, Scope } from '../../cloud.ts';
+import { tagsFor } from '../tags.ts';
+import type { AwsFabricView, FoundPool, Network } from './found.ts';
+import { namesOf } from './names.ts';
+import { planBalancer, planDeleteBalancer, planListeners } from './plan-balancer.ts';
+import { planCreate, planDeleteGroups, planRules } from './plan-groups.ts';
+import { planDeletePool, planDeregister, planPool, planRegister } from './plan-pools.ts';
+import { planRelease } from './plan-release.ts';
+import { settingsOf } from './settings.ts';
+import { type AwsStep, type Behalf, stepOf } from './steps.ts';
+import { type Desired, desiredOf } from './wish.ts';
+
+export function planFabric(goal: FabricGoal, view: AwsFabricView): readonly AwsStep[] {
+  if ('goal' in goal) {
+    return goal.goal === 'nothing' ? planRemoval(goal.scope, view) : planRelease(goal.scope, view);
+  }
+  const { network } = view.around;
+  return network === undefined ? planInTrouble(goal, view) : planWish(goal, view, network);
+}
+
+/** Without a network nothing can be made; machines that leave are let go all the same. */
+function planInTrouble(wish: FabricWish, view: AwsFabricView): readonly AwsStep[] {
+  const members = wish.balancer?.members ?? [];
+  return [
+    stepOf(
+      wish.scope,
+      {
+        verb: 'update',
+        kind: 'network',
+        name: 'VPC and subnets',
+        because: 'it is not settled which ones to use',
+      },
+      view.trouble?.message ?? 'the network is unknown',
+    ),
+    ...view.around.pools.flatMap((pool) => planDeregister(wish.scope, pool, members)),
+  ];
+}
+
+function planWish(wish: FabricWish, view: AwsFabricView, network: Network): readonly AwsStep[] {
+  const { groups, balancers, pools, taken } = view.around;
+  const { owner, spec } = wish.scope;
+  const { tags } = settingsOf(spec);
+  const behalf: Behalf = { owner, tags: tagsFor({ owner, ...(tags === undefined ? {} : { tags }) }) };
+  const names = namesOf(owner);
+  const groupNamed = (name: string) =>
+    groups.find((group) => group.name === name && group.vpcId === network.vpcId);
+  const nodesGroup = groupNamed(names.nodesGroup);
+  const balancerGroup = groupNamed(names.balancerGroup);
+  const desired = desiredOf(wish, network, balancerGroup?.id ?? names.balancerGroup);
+  const standing = balancers.find((balancer) => balancer.name === names.balancer);
+  const rules = {
+    network,
+    names: new Map(groups.map((group) => [group.id, group.name])),
+    absent: balancerGroup === undefined ? [names.balancerGroup] : [],
+  };
+  const surplusBalancers = balancers.filter(
+    (balancer) => desired.balancer === undefined || balancer !== standing,
+  );
+  const surplusGroups = groups.filter(
+    (group) => group !== nodesGroup && (desired.balancer === undefined || group !== balancerGroup),
+  );
+
+  return [
+    ...(nodesGroup === undefined ? [planCreate(behalf, desired.nodesGroup, network)] : []),
+    ...(desired.balancerGroup === undefined
+      ? []
+      : [
+          ...(balancerGroup === undefined ? [planCreate(behalf, desired.balancerGroup, network)] : []),
+          ...planRules(behalf, desired.balancerGroup, balancerGroup, rules),
+        ]),
+    ...planRules(behalf, desired.nodesGroup, nodesGroup, rules),
+    ...surplusBalancers.flatMap((balancer) => planDeleteBalancer(behalf, balancer, 'no balancer is wished')),
+    ...(desired.balancer === undefined
+      ? pools.map((pool) => planDeletePool(behalf, pool, 'no balancer is wished', balancers))
+      : planBalanced(behalf, desired.balancer, view, {
+          network,
+          groupId: balancerGroup?.id,
+          groupName: names.balancerGroup,
+          taken,
+        })),
+    ...planDeleteGroups(behalf, surplusGroups, {
+      kept: groups.filter((group) => !surplusGroups.includes(group)),
+      because: 'nothing wished uses it',
+      waits: surplusBalancers.length > 0 ? 'the load balancer is still there' : undefined,
+    }),
+  ];
+}
+
+/**
+ * Registrations come last: they are what AWS refuses most often (a machine that has just ended, a full zone), and nothing
+ * else must wait for them. The exception is a target group that takes over from another: it is filled first.
+ */
+function planBalanced(
+  behalf: Behalf,
+  desired: NonNullable<Desired['balancer']>,
+  view: AwsFabricView,
+  context: {
+    readonly network: Network;
+    readonly groupId: string | undefined;
+    readonly groupName: string;
+    readonly taken: AwsFabricView['around']['taken'];
+  },
+): readonly AwsStep[] {
+  const { balancers, pools } = view.around;
+  const found = balancers.find((balancer) => balancer.name === desired.name);
+  const { steps, standing } = planBalancer(behalf, desired, found, {
+    ...context,
+    taken: context.taken.balancers,
+  });
+  const poolNamed = (name: string): FoundPool | undefined => pools.find((pool) => pool.name === name);
+  const poolNames = new Set(desired.pools.map((pool) => pool.name));
+  const kept = pools.filter((pool) => poolNames.has(pool.name));
+  const surplus = pools.filter((pool) => !poolNames.has(pool.name));
+  const takesOver = (name: string): boolean => {
+    const listener = desired.listeners.find((one) => one.pool === name);
+    const now = standing?.listeners.find((one) => one.port === listener?.port);
+    return now !== undefined && surplus.some((pool) => now.poolArns.includes(pool.arn));
+  };
+  const register = (filledFirst: 'filled first' | 'filled last'): readonly AwsStep[] =>
+    desired.pools
+      .filter((pool) => takesOver(pool.name) === (filledFirst === 'filled first'))
+      .flatMap((pool) => planRegister(behalf, pool, poolNamed(pool.name), desired.members));
+
+  return [
+    ...steps,
+    ...desired.pools.flatMap((pool) =>
+      planPool(behalf, pool, poolNamed(pool.name), {
+        vpcId: context.network.vpcId,
+        taken: context.taken.pools,
+      }),
+    ),
+    ...register('filled first'),
+    ...planListeners(behalf, desired, standing, pools),
+    ...kept.flatMap((pool) => planDeregister(behalf, pool, desired.members)),
+    ...surplus.map((pool) =>
+      planDeletePool(behalf, pool, 'no port is wished that it would serve', balancers),
+    ),
+    ...register('filled last'),
+  ];
+}
+
+/** Balancers first, since they hold all the rest. Nobody is deregistered: the balancer goes as a whole. */
+function planRemoval(scope: Scope, view: AwsFabricView): readonly AwsStep[] {
+  const { groups, balancers, pools } = view.around;
+  const because = 'nothing is to be left';
+  return [
+    ...balancers.flatMap((balancer) => planDeleteBalancer(scope, balancer, because)),
+    ...pools.map((pool) => planDeletePool(scope, pool, because, balancers)),
+    ...planDeleteGroups(scope, groups, {
+      kept: [],
+      because,
+      waits: balancers.length > 0 ? 'the load balancer is still there' : undefined,
+    }),
+  ];
+}

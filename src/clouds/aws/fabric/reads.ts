@@ -1,0 +1,122 @@
+/** The reads of the fabric, each to the last page. */
+
+import { type Owner, TAGS } from '../../cloud.ts';
+import type { Sdk } from '../sdk.ts';
+import { filterValue, ownerOf } from '../tags.ts';
+import type { Balancer, Group, Listener, Pool, Target } from './found.ts';
+import type { Asker } from './part.ts';
+import { balancerRow, groupRow, listenerRow, poolRow, targetRow } from './rows.ts';
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html */
+export const ARNS_PER_CALL = 20;
+/** The largest page that ELBv2 gives. */
+const PAGE_SIZE = 400;
+
+export type Rows<Row> = readonly (readonly [string, Row])[];
+
+export async function readGroups(sdk: Sdk, cluster: string, asker: Asker): Promise<Rows<Group>> {
+  const rows = await allPages(async (NextToken) => {
+    const page = await sdk.describeSecurityGroups(
+      {
+        Filters: [{ Name: `tag:${TAGS.cluster}`, Values: [filterValue(cluster)] }],
+        MaxResults: 1000,
+        ...(NextToken === undefined ? {} : { NextToken }),
+      },
+      asker,
+    );
+    return { items: page.SecurityGroups, next: page.NextToken };
+  });
+  return rows.map((group) => groupRow(group, cluster)).map((row) => [row.id, row]);
+}
+
+export async function readBalancers(sdk: Sdk, asker: Asker): Promise<Rows<Balancer>> {
+  const rows = await allPages(async (Marker) => {
+    const page = await sdk.describeLoadBalancers(
+      { PageSize: PAGE_SIZE, ...(Marker === undefined ? {} : { Marker }) },
+      asker,
+    );
+    return { items: page.LoadBalancers, next: page.NextMarker };
+  });
+  return rows.map(balancerRow).map((row) => [row.arn, row]);
+}
+
+export async function readPools(sdk: Sdk, asker: Asker): Promise<Rows<Pool>> {
+  const rows = await allPages(async (Marker) => {
+    const page = await sdk.describeTargetGroups(
+      { PageSize: PAGE_SIZE, ...(Marker === undefined ? {} : { Marker }) },
+      asker,
+    );
+    return { items: page.TargetGroups, next: page.NextMarker };
+  });
+  return rows.map(poolRow).map((row) => [row.arn, row]);
+}
+
+export async function readListeners(sdk: Sdk, balancerArn: string, asker: Asker): Promise<Rows<Listener>> {
+  const rows = await allPages(async (Marker) => {
+    const page = await sdk.describeListeners(
+      { LoadBalancerArn: balancerArn, PageSize: PAGE_SIZE, ...(Marker === undefined ? {} : { Marker }) },
+      asker,
+    );
+    return { items: page.Listeners, next: page.NextMarker };
+  });
+  return rows.map(listenerRow).map((row) => [row.arn, row]);
+}
+
+/** Not paged: one answer names every target. */
+export async function readTargets(sdk: Sdk, poolArn: string, asker: Asker): Promise<Rows<Target>> {
+  const answer = await sdk.describeTargetHealth({ TargetGroupArn: poolArn }, asker);
+  return (answer.TargetHealthDescriptions ?? []).map(targetRow).map((row) => [targetId(row), row]);
+}
+
+export const targetId = (target: { readonly id: string; readonly port: number }): string =>
+  `${target.id}:${target.port}`;
+
+export async function readBalancerAttributes(sdk: Sdk, arn: string, asker: Asker): Promise<Rows<string>> {
+  const { Attributes = [] } = await sdk.describeLoadBalancerAttributes({ LoadBalancerArn: arn }, asker);
+  return Attributes.map(({ Key = '', Value = '' }) => [Key, Value]);
+}
+
+export async function readPoolAttributes(sdk: Sdk, arn: string, asker: Asker): Promise<Rows<string>> {
+  const { Attributes = [] } = await sdk.describeTargetGroupAttributes({ TargetGroupArn: arn }, asker);
+  return Attributes.map(({ Key = '', Value = '' }) => [Key, Value]);
+}
+
+/** Whose each is; `other` when not of this cluster. */
+export async function readOwners(
+  sdk: Sdk,
+  cluster: string,
+  arns: readonly string[],
+  asker: Asker,
+): Promise<Rows<Owner | 'other'>> {
+  const rows: [string, Owner | 'other'][] = arns.map((arn) => [arn, 'other']);
+  for (const ResourceArns of chunksOf(arns, ARNS_PER_CALL)) {
+    const { TagDescriptions = [] } = await sdk.describeTags({ ResourceArns }, asker);
+    for (const { ResourceArn = '', Tags = [] } of TagDescriptions) {
+      const owner = ownerOf(Tags);
+      rows.push([ResourceArn, owner?.cluster === cluster ? owner : 'other']);
+    }
+  }
+  return rows;
+}
+
+export function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}
+
+export async function allPages<Item>(
+  readPage: (from: string | undefined) => Promise<{
+    readonly items: readonly Item[] | undefined;
+    readonly next: string | undefined;
+  }>,
+): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  let from: string | undefined;
+  do {
+    const page = await readPage(from);
+    items.push(...(page.items ?? []));
+    from = page.next === '' ? undefined : page.next;
+  } while (from !== undefined);
+  return items;
+}

@@ -1,0 +1,227 @@
+/** One scope's part of the snapshot, as the planner and the status want it. */
+import { CloudError, type FabricView, type MemberHealth, type Scope } from '../../cloud.ts';
+import type { AwsFabricView, FoundBalancer, FoundPool, Group } from './found.ts';
+import { couldBeOurs, namesOf, scopeKey } from './names.ts';
+import type { NetworkAnswer } from './network.ts';
+import type { Asker } from './part.ts';
+import { listenerName } from './plan-balancer.ts';
+import { settingsOf } from './settings.ts';
+import { candidates, type Snapshot } from './snapshot.ts';
+
+/** Brings the snapshot to the age asked for, and reads from it. */
+export async function look(
+  snapshot: Snapshot,
+  scope: Scope,
+  options: { readonly maxAgeMs: number; readonly asker: Asker; readonly now: () => number },
+): Promise<AwsFabricView> {
+  const { maxAgeMs, asker, now } = options;
+  const [network] = await Promise.all([
+    snapshot.network(settingsOf(scope.spec), maxAgeMs, asker),
+    refreshLists(snapshot, maxAgeMs, asker),
+  ]);
+  await refreshDetails(snapshot, scope, maxAgeMs, asker);
+  return viewOf(snapshot, scope, network, now());
+}
+
+/** The lists of the region, and whose each of the resources is. */
+export async function refreshLists(snapshot: Snapshot, maxAgeMs: number, asker: Asker): Promise<void> {
+  const { groups, balancers, pools } = snapshot;
+  await Promise.all([groups, balancers, pools].map((part) => part.ensure(maxAgeMs, asker)));
+  snapshot.prune();
+  await whileNothingVanishes(snapshot, asker, () => {
+    const known = snapshot.owners.rows();
+    if (candidates(snapshot).some(({ arn }) => !known.has(arn))) snapshot.owners.expire();
+    return snapshot.owners.ensure(maxAgeMs, asker);
+  });
+}
+
+async function refreshDetails(
+  snapshot: Snapshot,
+  scope: Scope,
+  maxAgeMs: number,
+  asker: Asker,
+): Promise<void> {
+  await whileNothingVanishes(snapshot, asker, async () => {
+    const { balancers, pools } = ownedBy(snapshot, scope);
+    await Promise.all(
+      [
+        ...balancers.flatMap(({ arn }) => [snapshot.listeners(arn), snapshot.balancerAttributes(arn)]),
+        ...pools.flatMap(({ arn }) => [snapshot.poolAttributes(arn), snapshot.targets(arn)]),
+      ].map((part) => part.ensure(maxAgeMs, asker)),
+    );
+  });
+}
+
+/**
+ * Between a list and the questions about what is in it, somebody may remove one of them: list again, and ask once more.
+ * What is listed and still unknown is too young to be asked about.
+ */
+async function whileNothingVanishes(
+  snapshot: Snapshot,
+  asker: Asker,
+  ask: () => Promise<void>,
+): Promise<void> {
+  try {
+    await ask();
+  } catch (thrown) {
+    if (!isNotFound(thrown)) throw thrown;
+    const lists = [snapshot.balancers, snapshot.pools];
+    for (const part of lists) part.expire();
+    await Promise.all(lists.map((part) => part.ensure(0, asker)));
+    snapshot.prune();
+    await ask().catch((again: unknown) => {
+      if (!isNotFound(again)) throw again;
+      const { api, outcome, reason, message } = again;
+      throw new CloudError({ code: 'unavailable', api, outcome, reason, message, cause: again });
+    });
+  }
+}
+
+const isNotFound = (thrown: unknown): thrown is CloudError =>
+  thrown instanceof CloudError && thrown.code === 'notFound';
+
+function ownedBy(snapshot: Snapshot, scope: Scope) {
+  const key = scopeKey(scope.owner);
+  const owners = snapshot.owners.rows();
+  const isOurs = ({ arn }: { readonly arn: string }): boolean => {
+    const owner = owners.get(arn);
+    return owner !== undefined && owner !== 'other' && scopeKey(owner) === key;
+  };
+  return {
+    groups: Array.from(snapshot.groups.rows().values())
+      .filter(({ owner }) => owner !== undefined && scopeKey(owner) === key)
+      .sort(byName),
+    balancers: Array.from(snapshot.balancers.rows().values()).filter(isOurs).sort(byName),
+    pools: Array.from(snapshot.pools.rows().values()).filter(isOurs).sort(byName),
+  };
+}
+
+function viewOf(snapshot: Snapshot, scope: Scope, answer: NetworkAnswer, now: number): AwsFabricView {
+  const owned = ownedBy(snapshot, scope);
+  const balancers = owned.balancers.map(
+    (balancer): FoundBalancer => ({
+      ...balancer,
+      attributes: snapshot.balancerAttributes(balancer.arn).rows(),
+      listeners: Array.from(snapshot.listeners(balancer.arn).rows().values()).sort((a, b) => a.port - b.port),
+    }),
+  );
+  const pools = owned.pools.map(
+    (pool): FoundPool => ({
+      ...pool,
+      attributes: snapshot.poolAttributes(pool.arn).rows(),
+      targets: Array.from(snapshot.targets(pool.arn).rows().values()),
+    }),
+  );
+  const names = namesOf(scope.owner);
+  const network = 'network' in answer ? answer.network : undefined;
+  const attachment = attachmentOf(owned.groups, names.nodesGroup, network);
+  const balancer = balancers.find(({ name }) => name === names.balancer);
+  return {
+    ageMs: now - oldest(snapshot, owned),
+    ...(attachment === undefined ? {} : { attachment }),
+    ...('trouble' in answer
+      ? { trouble: answer.trouble }
+      : { network: { id: answer.network.vpcId, found: answer.found } }),
+    ...(balancer === undefined
+      ? {}
+      : {
+          balancer: {
+            id: balancer.arn,
+            address: balancer.dnsName,
+            active: balancer.state === 'active' || balancer.state === 'active_impaired',
+          },
+        }),
+    members: membersOf(pools),
+    pools: pools.length,
+    resources: resourcesOf(owned.groups, balancers, pools),
+    around: {
+      ...(network === undefined ? {} : { network }),
+      groups: owned.groups,
+      balancers,
+      pools,
+      taken: {
+        balancers: othersNames(snapshot.balancers.rows(), owned.balancers),
+        pools: othersNames(snapshot.pools.rows(), owned.pools),
+      },
+    },
+  };
+}
+
+function attachmentOf(
+  groups: readonly Group[],
+  name: string,
+  network: AwsFabricView['around']['network'],
+): FabricView['attachment'] {
+  const group = groups.find((one) => one.name === name && one.vpcId === network?.vpcId);
+  if (group === undefined || network === undefined) return undefined;
+  return { zones: network.subnets.map(({ zone, id }) => ({ zone, at: id })), firewalls: [group.id] };
+}
+
+/** From worst to best. */
+const HEALTHS = [
+  'unhealthy',
+  'unused',
+  'draining',
+  'initial',
+  'healthy',
+] as const satisfies readonly MemberHealth[];
+
+function membersOf(pools: readonly FoundPool[]): FabricView['members'] {
+  const members = new Map<string, { health: MemberHealth; reason?: string; pools: number }>();
+  for (const pool of pools) {
+    const seen = new Set<string>();
+    for (const { id, health, reason } of pool.targets) {
+      const known = members.get(id);
+      const listed = (known?.pools ?? 0) + (seen.has(id) ? 0 : 1);
+      seen.add(id);
+      const worse = known === undefined || HEALTHS.indexOf(health) < HEALTHS.indexOf(known.health);
+      members.set(
+        id,
+        worse || known === undefined
+          ? { health, ...(reason === undefined ? {} : { reason }), pools: listed }
+          : { ...known, pools: listed },
+      );
+    }
+  }
+  return members;
+}
+
+function resourcesOf(
+  groups: readonly Group[],
+  balancers: readonly FoundBalancer[],
+  pools: readonly FoundPool[],
+): FabricView['resources'] {
+  return [
+    ...groups.map(({ name, id }) => ({ kind: 'security group', name, id })),
+    ...balancers.flatMap(({ name, arn, listeners }) => [
+      { kind: 'load balancer', name, id: arn },
+      ...listeners.map((listener) => ({ kind: 'listener', name: listenerName(listener), id: listener.arn })),
+    ]),
+    ...pools.map(({ name, arn }) => ({ kind: 'target group', name, id: arn })),
+  ];
+}
+
+function othersNames(
+  rows: ReadonlyMap<string, { readonly arn: string; readonly name: string }>,
+  owned: readonly { readonly arn: string }[],
+): ReadonlySet<string> {
+  const ours = new Set(owned.map(({ arn }) => arn));
+  const others = Array.from(rows.values()).filter((row) => couldBeOurs(row.name) && !ours.has(row.arn));
+  return new Set(others.map((row) => row.name));
+}
+
+/** The network does not count: what is taken from it does not change. */
+function oldest(snapshot: Snapshot, owned: ReturnType<typeof ownedBy>): number {
+  const parts = [
+    snapshot.groups,
+    snapshot.balancers,
+    snapshot.pools,
+    snapshot.owners,
+    ...owned.balancers.flatMap(({ arn }) => [snapshot.listeners(arn), snapshot.balancerAttributes(arn)]),
+    ...owned.pools.flatMap(({ arn }) => [snapshot.poolAttributes(arn), snapshot.targets(arn)]),
+  ];
+  return Math.min(...parts.map((part) => part.readAt() ?? 0));
+}
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
+  a.name < b.name ? -1 : 1;
