@@ -1,0 +1,110 @@
+/** `balancer`: one in front of the nodes of each placement. */
+import { z } from 'zod';
+import { type DeepReadonly, portName, portNumber } from './common.ts';
+import { cidrs } from './security.ts';
+
+const port = z
+  .object({
+    port: portNumber.describe('Where clients connect.'),
+    targetPort: portName.describe('Name of the port in `client.ports` that answers.'),
+    protocol: z
+      .enum(['TCP', 'UDP', 'TLS', 'HTTP', 'HTTPS'])
+      .exactOptional()
+      .describe(
+        'What clients speak: `TCP`, `UDP` or `TLS` to a network balancer, `HTTP` or `HTTPS` to an application balancer. Absent: the protocol of the target port, or `HTTP`.',
+      ),
+    certificateArn: z
+      .string()
+      .regex(/^arn:\S+$/)
+      .max(2048)
+      .exactOptional()
+      .describe(
+        'ARN of the certificate that clients are shown. Required by `TLS` and `HTTPS`, refused otherwise.',
+      ),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: "has(self.certificateArn) || !has(self.protocol) || !(self.protocol in ['TLS', 'HTTPS'])",
+        fieldPath: '.certificateArn',
+        reason: 'FieldValueRequired',
+        message: 'TLS and HTTPS need a certificate',
+      },
+      {
+        rule: "!has(self.certificateArn) || has(self.protocol) && self.protocol in ['TLS', 'HTTPS']",
+        fieldPath: '.certificateArn',
+        reason: 'FieldValueForbidden',
+        message: 'only TLS and HTTPS have a certificate',
+      },
+    ],
+  });
+
+/** One port can carry TCP and UDP, but not TCP and TLS. */
+const isUdp = (name: string) => `(has(${name}.protocol) && ${name}.protocol == 'UDP')`;
+
+export const balancer = z
+  .object({
+    type: z
+      .enum(['Network', 'Application'])
+      .describe('`Network` passes connections on; `Application` understands HTTP.'),
+    ports: z
+      .array(port)
+      .min(1)
+      .max(50)
+      .meta({
+        'x-kubernetes-list-type': 'atomic',
+        'x-kubernetes-validations': [
+          {
+            rule: `self.all(a, self.exists_one(b, a.port == b.port && ${isUdp('a')} == ${isUdp('b')}))`,
+            message: 'a port can be listed once for each transport protocol',
+          },
+        ],
+      })
+      .describe('Ports that clients connect to.'),
+    internal: z.boolean().default(false).describe('Whether it has private addresses only.'),
+    crossZone: z
+      .boolean()
+      .default(false)
+      .describe('Whether a zone of a network balancer also serves nodes of the other zones.'),
+    sourceRanges: cidrs.default(['0.0.0.0/0']).describe('Networks that may connect.'),
+    drainSeconds: z
+      .int()
+      .min(0)
+      .max(3600)
+      .default(30)
+      .describe('How long open connections may go on after their node left the balancer.'),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: "self.type != 'Application' || self.ports.all(p, !has(p.protocol) || p.protocol in ['HTTP', 'HTTPS'])",
+        fieldPath: '.ports',
+        message: 'an application balancer speaks HTTP and HTTPS only',
+      },
+      {
+        rule: "self.type != 'Network' || self.ports.all(p, !has(p.protocol) || p.protocol in ['TCP', 'UDP', 'TLS'])",
+        fieldPath: '.ports',
+        message: 'a network balancer speaks TCP, UDP and TLS only',
+      },
+    ],
+  });
+export type Balancer = DeepReadonly<z.output<typeof balancer>>;
+
+/** CEL for the object that holds `client` and `balancer`. */
+export const balancerPorts = [
+  {
+    rule: '!has(self.balancer) || has(self.client.ports) && self.balancer.ports.all(b, self.client.ports.exists(p, p.name == b.targetPort))',
+    fieldPath: '.balancer.ports',
+    message: 'a targetPort is not the name of a port in client.ports',
+  },
+  {
+    rule: "!has(self.balancer) || !has(self.client.ports) || self.balancer.ports.all(b, !has(b.protocol) || self.client.ports.all(p, p.name != b.targetPort || (p.protocol == 'UDP') == (b.protocol == 'UDP')))",
+    fieldPath: '.balancer.ports',
+    message: 'a port and its target port must both speak UDP or neither',
+  },
+  {
+    rule: "!has(self.balancer) || self.balancer.type != 'Application' || !has(self.client.ports) || self.balancer.ports.all(b, self.client.ports.all(p, p.name != b.targetPort || p.protocol == 'TCP'))",
+    fieldPath: '.balancer.ports',
+    message: 'the target port of an application balancer must speak TCP',
+  },
+];

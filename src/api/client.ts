@@ -1,0 +1,139 @@
+/** `client`: the program that runs on every node. */
+import { z } from 'zod';
+import { type DeepReadonly, portName, portNumber } from './common.ts';
+
+const secretKeyRef = z.object({
+  name: z.string().min(1).max(253).describe('Name of the Secret, in the same namespace.'),
+  key: z
+    .string()
+    .regex(/^[-._a-zA-Z0-9]+$/)
+    .max(253)
+    .describe('Key in the Secret.'),
+});
+
+const variable = z
+  .object({
+    name: z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/)
+      .max(128)
+      .describe('Name of the variable.'),
+    value: z.string().max(16_384).exactOptional().describe('Its value, as it stands.'),
+    valueFrom: z
+      .object({ secretKeyRef: secretKeyRef.describe('A key of a Secret.') })
+      .exactOptional()
+      .describe('Where its value stands. See `secretDelivery`.'),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      { rule: 'has(self.value) != has(self.valueFrom)', message: 'set exactly one of value and valueFrom' },
+    ],
+  });
+
+const port = z.object({
+  name: portName.describe('Name that other fields refer to.'),
+  port: portNumber.describe('Where the client listens.'),
+  protocol: z.enum(['TCP', 'UDP']).default('TCP').describe('Transport protocol.'),
+});
+
+/** As in a Pod; numbers are read as the strings they stand for. */
+const quantity = z
+  .union([z.int(), z.string().max(32)])
+  .transform(String)
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: 'type(self) == int ? self > 0 : isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity("0"))',
+        message: 'must be a quantity above zero: 500m, 2, 512Mi',
+      },
+    ],
+  });
+
+const health = z
+  .object({
+    tcp: z
+      .object({ port: portName.describe('Name of the port to connect to.') })
+      .exactOptional()
+      .describe('Healthy when a connection opens.'),
+    http: z
+      .object({
+        port: portName.describe('Name of the port to ask.'),
+        path: z
+          .string()
+          .regex(/^\/\S*$/)
+          .max(1024)
+          .default('/')
+          .describe('Path to ask for.'),
+        status: z.int().min(200).max(499).default(200).describe('Status code that means healthy.'),
+      })
+      .exactOptional()
+      .describe('Healthy when a request is answered with the given status.'),
+    intervalSeconds: z.int().min(5).max(300).default(10).describe('Time between two checks.'),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      { rule: 'has(self.tcp) != has(self.http)', message: 'set exactly one of tcp and http' },
+    ],
+  });
+
+/** CEL: the port a health check names is declared and speaks TCP. */
+const healthPort = (check: 'tcp' | 'http') => ({
+  rule: `!has(self.health) || !has(self.health.${check}) || has(self.ports) && self.ports.exists(p, p.name == self.health.${check}.port && p.protocol == 'TCP')`,
+  fieldPath: `.health.${check}.port`,
+  message: 'must be the name of a TCP port in client.ports',
+});
+
+export const client = z
+  .object({
+    image: z
+      .string()
+      .regex(/^\S+$/)
+      .max(512)
+      .describe('Container image: `ghcr.io/foundry-rs/foundry:v1.7.1`.'),
+    command: z
+      .array(z.string().max(4096))
+      .max(64)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .exactOptional()
+      .describe("Program and first arguments, in place of the image's entry point. No shell is involved."),
+    args: z
+      .array(z.string().max(4096))
+      .max(256)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .exactOptional()
+      .describe("Arguments, in place of the image's own."),
+    env: z
+      .array(variable)
+      .max(128)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .exactOptional()
+      .describe('Environment variables.'),
+    ports: z
+      .array(port)
+      .max(32)
+      .meta({
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['name'],
+        'x-kubernetes-validations': [
+          {
+            rule: 'self.all(a, self.exists_one(b, a.port == b.port && a.protocol == b.protocol))',
+            message: 'a port can be listed once for each protocol',
+          },
+        ],
+      })
+      .exactOptional()
+      .describe('Ports the client listens on. Nothing is open that `security` or `balancer` does not name.'),
+    resources: z
+      .object({
+        cpu: quantity.exactOptional().describe('CPUs: `500m`, `2`.'),
+        memory: quantity.exactOptional().describe('Memory: `512Mi`, `4Gi`.'),
+      })
+      .exactOptional()
+      .describe('Most that the client may take of its machine. Absent: all of it.'),
+    health: health
+      .exactOptional()
+      .describe('When a node counts as healthy in its balancer. Absent: when its port opens.'),
+  })
+  .meta({ 'x-kubernetes-validations': [healthPort('tcp'), healthPort('http')] });
+
+export type Client = DeepReadonly<z.output<typeof client>>;

@@ -1,0 +1,29 @@
+/** Every label, annotation and finalizer that Peerage writes or reads on objects of the cluster. */
+import { GROUP } from './common.ts';
+
+export const LABELS = {
+  /** Name of the Network that a Node belongs to. */
+  network: `${GROUP}/network`,
+  /** Name of its placement. */
+  placement: `${GROUP}/placement`,
+  /** Ordinal within the placement: the smallest that was free when the Node was made. */
+  index: `${GROUP}/index`,
+  /** Hash of what the Node is made of. */
+  revision: `${GROUP}/revision`,
+} as const;
+
+export const ANNOTATIONS = {
+  /** On a Node: the record of its launch, as JSON. It is there before the cloud is called. */
+  launch: `${GROUP}/launch`,
+  /** On a Node: token of a launch whose call was never made, so that whoever still means to make it meets a conflict. */
+  voided: `${GROUP}/voided`,
+  /** On a Network: where its placements are, those on their way out included, as JSON. There before the first create. */
+  placements: `${GROUP}/placements`,
+  /** On a CloudCredential: regions in which something was made, as JSON. It is there before the first create. */
+  regions: `${GROUP}/regions`,
+  /** On any kind, written by people: a new value makes the operator look again now. */
+  reconcile: `${GROUP}/reconcile`,
+} as const;
+
+/** On all kinds, and on the Secret behind a credential in use. */
+export const FINALIZER = `${GROUP}/finalizer`;

@@ -1,0 +1,68 @@
+/**
+ * Types and reasons of all conditions and Events: closed lists, so that people can search for them and programs can
+ * rely on them. The reference page is made from them.
+ */
+
+export const CONDITION_TYPES = {
+  Ready: 'All is as wished.',
+  Reconciling: 'The operator is at work and will go on by itself.',
+  Stalled: 'Only a person can mend it; nothing is tried before something changes.',
+  Protected: 'The credential and its Secret cannot vanish while they are in use.',
+} as const;
+export type ConditionType = keyof typeof CONDITION_TYPES;
+
+export const REASONS = {
+  // All is well, or will be.
+  AllReady: 'Every node is Ready and nothing around them is left to do.',
+  Ready: 'The machine runs and is healthy in every balancer it belongs to.',
+  Verified: 'The cloud knows the credential.',
+  Progressing: 'Steps are under way; the message names the next.',
+  Launching: 'A machine was asked for.',
+  Starting: 'The machine boots, or its balancer has not seen it healthy yet.',
+  Replacing: 'Nodes of an earlier revision are replaced, one at a time.',
+  Scaling: 'Nodes are added or removed.',
+  Draining: 'The node is out of its balancer and open connections run out.',
+  Terminating: 'The machine or what surrounded it is being removed.',
+  Deleted: 'Everything made for the object is gone.',
+  Orphaned: 'The object goes and what was made for it stays, without our ownership tag.',
+  Paused: 'The object or the operator is paused; nothing in the cloud is changed.',
+  PlanPending: 'mode is Plan: status.plan says what would be done.',
+  // Somebody has to do something.
+  Invalid: 'The object cannot be read; the message has the path of the field.',
+  CredentialNotFound: 'The CloudCredential does not exist.',
+  CredentialNotReady: 'The CloudCredential exists and the cloud has not confirmed it yet.',
+  CredentialMismatch: 'The CloudCredential is one of another cloud.',
+  NamespaceNotAllowed: 'The CloudCredential does not allow this namespace.',
+  SecretNotFound: 'The Secret does not exist.',
+  SecretKeyMissing: 'The Secret lacks a key, or the key is empty.',
+  SecretDeliveryRequired: 'A variable comes from a Secret and secretDelivery is None.',
+  UserDataTooLarge: 'What the machine boots with exceeds what the cloud takes.',
+  Unauthorized: 'The cloud refuses the identity, or what it wants to do.',
+  InvalidRequest: 'The cloud says that what it was asked for is wrong; it waits for a new spec.',
+  Unsupported: 'The cloud cannot do this here; it waits for a new spec.',
+  NotFound: 'Something the spec names does not exist in the cloud.',
+  NetworkNotFound: 'No network to launch into: no default VPC, or no subnet by that id or tag.',
+  AmbiguousNetwork: 'More than one network fits, or the subnets are of two networks.',
+  TooFewZones: 'The balancer needs subnets in more zones.',
+  QuotaExceeded: "The account's quota is used up; tried again slowly.",
+  AccountChanged: 'The credential now belongs to another account than the one the machine was launched in.',
+  NodesMissing: 'Machines are there and their Nodes are not: a restore, not a scale-down.',
+  SweepHeld: 'More would be swept away than the hourly limit allows.',
+  // It passes by itself.
+  OutOfCapacity: 'The cloud has no such machine left there; the next try may go elsewhere.',
+  Throttled: 'The cloud asks for fewer calls.',
+  CloudUnavailable: 'The cloud does not answer, or answers with an error of its own.',
+  AlreadyExists: 'Something of that name exists and is not ours.',
+  LaunchFailed: 'The machine ended before it was Ready; the message has its state reason.',
+  MachineLost: 'The machine ended behind our back; the Node is replaced.',
+  Unhealthy: 'The machine runs and a balancer it belongs to sees it unhealthy.',
+  SurplusMachine: 'There was more than one machine for a Node; all but one are removed.',
+  Swept: 'A machine or resource with our tag and no object behind it is removed.',
+  InternalError: 'The operator failed; tried again with backoff.',
+  // Finalizers.
+  InUse: 'The credential is used and cannot go yet; the message says by whom.',
+  Unused: 'Nothing uses the credential.',
+  FinalizersInPlace: 'The credential and its Secret carry our finalizer.',
+  FinalizerOff: 'Finalizers on Secrets are turned off: deleting the namespace can leave machines behind.',
+} as const satisfies Record<string, string>;
+export type Reason = keyof typeof REASONS;
