@@ -90,7 +90,8 @@ const CODES: Readonly<Record<string, CloudErrorCode>> = {
   CredentialsProviderError: 'unauthorized',
   TokenProviderError: 'unauthorized',
 
-  // Named things that are not there.
+  // Named things that are not there. `InvalidID` is what CreateTags and DeleteTags say.
+  InvalidID: 'notFound',
   LoadBalancerNotFound: 'notFound',
   TargetGroupNotFound: 'notFound',
   ListenerNotFound: 'notFound',

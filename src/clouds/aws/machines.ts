@@ -1,6 +1,6 @@
 /** EC2 instances as the contract's machines. */
 import type { DescribeInstancesCommandInput, Instance } from '@aws-sdk/client-ec2';
-import { type Machine, type Machines, TAGS } from '../cloud.ts';
+import { CloudError, type Machine, type Machines, TAGS } from '../cloud.ts';
 import { toMachine } from './describe.ts';
 import { createLaunch } from './launch.ts';
 import { removeMachines } from './remove.ts';
@@ -78,26 +78,34 @@ export function createMachines({ sdk, cluster, now, closed }: MachineOptions): M
     remove: (ids, signal) => removeMachines({ sdk, cluster, read, chunks: chunks(ids, idLimit), signal }),
     /** The machines' volumes, interfaces and spot requests carry our tag, too. */
     release: async (ids, signal) => {
-      const resources: string[] = [];
+      const released: Instance[] = [];
       await visitIds(ids, signal, (instance) => {
-        if (toMachine(instance)?.owner.cluster === cluster) resources.push(...partsOf(instance));
+        if (toMachine(instance)?.owner.cluster === cluster) released.push(instance);
       });
-      for (const Resources of chunks(resources, idLimit)) {
-        // With the value, another cluster's tag would stay even if it came there since the read.
-        await sdk.deleteTags({ Resources, Tags: [{ Key: TAGS.cluster, Value: cluster }] }, { signal });
-      }
+      const requests = released.flatMap(({ SpotInstanceRequestId: id }) => (id ? [id] : []));
+      for (const some of chunks(requests, idLimit)) await untag(some, signal).catch(ignoreUnknown);
+      for (const some of chunks(released.flatMap(partsOf), idLimit)) await untag(some, signal);
     },
   };
+
+  async function untag(Resources: string[], signal: AbortSignal): Promise<void> {
+    // With the value, another cluster's tag would stay even if it came there since the read.
+    await sdk.deleteTags({ Resources, Tags: [{ Key: TAGS.cluster, Value: cluster }] }, { signal });
+  }
 }
 
 function partsOf(instance: Instance): string[] {
   return [
     ...(instance.BlockDeviceMappings ?? []).map((mapping) => mapping.Ebs?.VolumeId),
     ...(instance.NetworkInterfaces ?? []).map((card) => card.NetworkInterfaceId),
-    instance.SpotInstanceRequestId,
     // Last: as long as it carries the tag, a release cut short is found again.
     instance.InstanceId,
   ].flatMap((id) => (id ? [id] : []));
+}
+
+/** EC2 forgets closed spot requests long before their machines are gone. */
+function ignoreUnknown(thrown: unknown): void {
+  if (!(thrown instanceof CloudError) || thrown.code !== 'notFound') throw thrown;
 }
 
 function chunks<Item>(items: readonly Item[], size: number): Item[][] {
