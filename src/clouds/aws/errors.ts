@@ -183,13 +183,15 @@ export interface FailedCall {
   readonly write: boolean;
   /** The request was handed to a connection. False: nothing can have come of it. */
   readonly sent: boolean;
+  /** By the deadline or by whoever asked for it. */
+  readonly calledOff?: boolean;
 }
 
 /** Turns whatever a call threw into the one error a cloud throws. A CloudError stays as it is. */
 export function toCloudError(call: FailedCall, thrown: unknown): CloudError {
   if (thrown instanceof CloudError) return thrown;
   const facts = factsOf(thrown);
-  const known = facts.reason === undefined ? undefined : classify(facts.reason);
+  const known = call.calledOff || facts.reason === undefined ? undefined : classify(facts.reason);
   const code = known ?? byStatus(call, facts);
   // 5xx means that nobody knows, unless the code says what happened: EC2 reports lack of capacity with 500.
   const refused = facts.status !== undefined && (facts.status < 500 || CLEAR_REFUSALS.has(code));
@@ -205,7 +207,8 @@ export function toCloudError(call: FailedCall, thrown: unknown): CloudError {
 }
 
 function byStatus(call: FailedCall, { status, reason }: Facts): CloudErrorCode {
-  // Stopped before it left, and by no socket or signal: the SDK could not make a request out of the input.
+  if (call.calledOff) return 'unavailable';
+  // It never left, and no network was in the way: the SDK could not make a request out of the input.
   if (!call.sent && status === undefined && reason === undefined) return 'invalid';
   if (status === undefined || status >= 500) return 'unavailable';
   if (status === 401 || status === 403) return 'unauthorized';

@@ -153,27 +153,20 @@ function through<Inputs extends object, Outputs extends Answer, Config>(
     (input: Input, { signal, flow }: CallOptions): Promise<Output> => {
       const cost = costOf(api, machines(input));
       return gate({ ...cost, ...(flow === undefined ? {} : { flow }), signal }, async (granted) => {
-        const flight = { sent: false };
+        const flight = { sent: false, calledOff: false };
         try {
           return await withDeadline(
             { signal: granted, deadlineMs, clock, what: 'waiting for an answer' },
             async (abortSignal) => {
-              abortSignal.throwIfAborted();
-              const command = new Command(input);
-              command.middlewareStack.add(
-                (next) => (args) => {
-                  flight.sent = true;
-                  return next(args);
-                },
-                // The last step before the connection: serialized, credentials at hand, signed.
-                { step: 'finalizeRequest', priority: 'low', name: 'noteSent' },
-              );
               try {
+                abortSignal.throwIfAborted();
+                const command = new Command(input);
+                command.middlewareStack.add(noting(flight), lastStep);
                 return await client.send(command, { abortSignal });
               } catch (thrown) {
+                flight.calledOff = abortSignal.aborted;
                 // The SDK's own AbortError does not tell why.
-                abortSignal.throwIfAborted();
-                throw thrown;
+                throw abortSignal.aborted ? abortSignal.reason : thrown;
               }
             },
           );
@@ -181,6 +174,17 @@ function through<Inputs extends object, Outputs extends Answer, Config>(
           throw toCloudError({ ...cost, ...flight }, thrown);
         }
       });
+    };
+}
+
+/** Serialized, credentials at hand, signed: what follows is the connection. */
+const lastStep = { step: 'finalizeRequest', priority: 'low', name: 'noteSent' } as const;
+
+function noting(flight: { sent: boolean }) {
+  return <Args, Result>(next: (args: Args) => Result) =>
+    (args: Args): Result => {
+      flight.sent = true;
+      return next(args);
     };
 }
 
