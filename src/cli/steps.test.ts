@@ -36,6 +36,16 @@ test('fails a step at its deadline, even one that does not listen', async () => 
   expect(written.at(-1)).toContain('FAIL');
 });
 
+test('a deadline tells how far it had come', async () => {
+  const { run } = setUp();
+  const done = run({ name: 'cluster up', withinSeconds: 9 }, ({ progress }) => {
+    progress('2 of 3 nodes are ready');
+    return never();
+  }).catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(12_001);
+  expect(await done).toMatchObject({ message: 'not done within 9 s; it was at: 2 of 3 nodes are ready' });
+});
+
 test('tells the reason for the stop, not the error that followed from it', async () => {
   const { run, stop } = setUp();
   const done = run({ name: 'Network Ready', withinSeconds: 9 }, ({ signal }) => {

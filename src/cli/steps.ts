@@ -48,9 +48,11 @@ export function createSteps(screen: Screen, stop: AbortSignal): RunStep {
     const ticking = screen.isTerminal ? setInterval(draw, redrawMs) : undefined;
     draw();
 
-    const late = new Error(`not done within ${step.withinSeconds} s`);
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(late), step.withinSeconds * 1000);
+    const timer = setTimeout(() => {
+      const last = doing && `; it was at: ${doing}`;
+      deadline.abort(new Error(`not done within ${step.withinSeconds} s${last}`));
+    }, step.withinSeconds * 1000);
     const signal = AbortSignal.any([stop, deadline.signal]);
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });

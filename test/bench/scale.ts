@@ -180,7 +180,7 @@ async function measure({
     let told = '';
     await poll({ everyMs: lookEveryMs, signal }, async () => {
       const network = await observer.network(namespace, networkName, signal);
-      if (network === undefined) return undefined;
+      if (network?.current !== true) return undefined;
       if (network.message !== told) progress(network.message);
       told = network.message;
       return network.settled && network.readyReplicas === replicas ? true : undefined;

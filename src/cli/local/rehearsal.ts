@@ -43,8 +43,13 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
   const { run } = options;
   const stack = new AsyncDisposableStack();
   try {
-    const programs = await run({ name: 'control plane at hand', withinSeconds: 1800 }, ({ progress }) =>
-      findControlPlane({ onProgress: progress }),
+    const programs = await run(
+      { name: 'control plane at hand', withinSeconds: 1800 },
+      async ({ progress }) => {
+        const found = await findControlPlane({ onProgress: progress });
+        progress(`${found.source}, ${found.dir}`);
+        return found;
+      },
     );
     const controlPlane = await run({ name: 'etcd and kube-apiserver up', withinSeconds: 120 }, () =>
       startControlPlane({ dir: programs.dir, audit: options.audit ?? false }),

@@ -8,7 +8,9 @@ import type { NetworkView, NodeView, WorldView } from './table.ts';
 
 /** What the quickstart reads of a Network beside what it shows. */
 export interface NetworkState extends NetworkView {
-  /** Its status speaks of the newest spec, and it is Ready. */
+  /** Its status speaks of the newest spec. */
+  readonly current: boolean;
+  /** And it is Ready. */
   readonly settled: boolean;
 }
 
@@ -51,6 +53,7 @@ export function viewNetwork({ metadata, status }: KubeObject): NetworkState {
     ...counts
   } = networkStatus.parse(status ?? {});
   const ready = conditions.find((condition) => condition.type === 'Ready');
+  const current = observedGeneration === metadata.generation;
   return {
     name: metadata.name,
     ready: ready?.status ?? 'Unknown',
@@ -68,7 +71,8 @@ export function viewNetwork({ metadata, status }: KubeObject): NetworkState {
             },
           ],
     ),
-    settled: ready?.status === 'True' && observedGeneration === metadata.generation,
+    current,
+    settled: current && ready?.status === 'True',
   };
 }
 

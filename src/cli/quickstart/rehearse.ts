@@ -71,7 +71,7 @@ async function untilReady(
   await poll({ everyMs: lookEveryMs, signal }, async () => {
     const network = await observer.network(namespace, name, signal);
     if (options.screen.isTerminal) show([...(await table(options, observer, signal)), '']);
-    if (network === undefined) return undefined;
+    if (network?.current !== true) return undefined;
     if (network.message !== told) progress(network.message);
     told = network.message;
     return network.settled && network.readyReplicas === replicas ? true : undefined;
@@ -80,15 +80,16 @@ async function untilReady(
 
 async function stay(options: RehearseOptions, observer: Observer): Promise<void> {
   const { screen, stop } = options;
-  const hints = whatNext(options);
+  screen.print('', ...whatNext(options), '');
   try {
     for (;;) {
-      screen.show(['', ...(await table(options, observer, stop, hints.length)), '', ...hints]);
+      screen.show(await table(options, observer, stop));
       await delay(1_000, undefined, { signal: stop });
     }
   } catch (error) {
+    screen.show([]);
     if (!(stop.reason instanceof Interrupted)) throw stop.aborted ? stop.reason : error;
-    screen.print('Stopping. Everything here was on this machine only; nothing of it stays.');
+    screen.print('Stopping. All of it was on this machine, and nothing of it stays.');
   }
 }
 
@@ -96,10 +97,9 @@ async function table(
   { screen, network }: RehearseOptions,
   observer: Observer,
   signal: AbortSignal,
-  linesBelow = 0,
 ): Promise<string[]> {
   // Two for the step's own line, and one that the terminal keeps empty.
-  return renderWorld(await observer.world(network.namespace, signal), screen.rows - linesBelow - 3);
+  return renderWorld(await observer.world(network.namespace, signal), screen.rows - 3);
 }
 
 function whatNext({ rehearsal, network }: RehearseOptions): string[] {
@@ -109,7 +109,7 @@ function whatNext({ rehearsal, network }: RehearseOptions): string[] {
     'It runs. In another terminal:',
     '',
     `  export KUBECONFIG=${kubeconfigPath}`,
-    `  export PATH="$PATH:${dirname(kubectlPath)}"          # has kubectl, if you have none`,
+    `  export PATH="$PATH:${dirname(kubectlPath)}"   # has kubectl, if you have none`,
     '  kubectl get peerage -A',
     `  kubectl scale pnet/${network.name}${namespace} --replicas=${network.replicas + 2}`,
     `  kubectl describe pnet/${network.name}${namespace}`,

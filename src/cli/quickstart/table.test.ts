@@ -56,3 +56,7 @@ test('keeps its columns while nothing is known of a Node', () => {
   const fresh = node('a', { phase: 'Pending', zone: '', machine: '', address: '', ageSeconds: 0 });
   expect(renderWorld({ networks: [], nodes: [fresh] }, 40).at(-1)).toMatch(/^a +Pending +0s$/);
 });
+
+test('says so when there is nothing', () => {
+  expect(renderWorld({ networks: [], nodes: [] }, 40)).toEqual(['No Network is there, and no Node.']);
+});

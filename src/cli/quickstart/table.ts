@@ -31,6 +31,7 @@ export interface NodeView {
 
 /** The lines of the live table, at most `maxLines`: with more Nodes than fit, the last line says how many are missing. */
 export function renderWorld({ networks, nodes }: WorldView, maxLines: number): string[] {
+  if (networks.length === 0 && nodes.length === 0) return ['No Network is there, and no Node.'];
   const balancers = networks.flatMap((network) =>
     network.balancers.map((balancer) => [
       `${network.name}/${balancer.placement}`,
