@@ -56,8 +56,8 @@ export interface Region {
   readonly launches: Map<string, Launch>;
   /** Machines of a type that a zone can still start, by `zone/type`; absent: as many as anyone wants. */
   readonly capacity: Map<string, number>;
-  /** Who holds a private address, by `subnet/address`: an instance or balancer interface. */
-  readonly addresses: Map<string, string>;
+  /** Who holds a private address, by subnet and address: the id of an instance or of a balancer's interface. */
+  readonly addresses: Map<string, Map<string, string>>;
   readonly lingering: LingeringInterface[];
 }
 
@@ -91,30 +91,33 @@ export function createRegion(where: {
 }
 
 /** A VPC comes with a group named `default` that lets its own members in and everything out. */
-export function addVpc(region: Region, vpc: Omit<Vpc, 'id'>): Vpc {
+export function addVpc(region: Region, vpc: Omit<Vpc, 'id'>, since?: number): Vpc {
   const made: Vpc = { id: region.ids.next('vpc'), ...vpc };
-  region.vpcs.put(made);
+  region.vpcs.put(made, since);
   const groupId = region.ids.next('sg');
-  region.groups.put({
-    id: groupId,
-    name: 'default',
-    description: 'default VPC security group',
-    vpcId: made.id,
-    tags: {},
-    rules: [
-      {
-        id: region.ids.next('sgr'),
-        egress: false,
-        protocol: '-1',
-        fromPort: undefined,
-        toPort: undefined,
-        peer: { kind: 'group', id: groupId },
-        description: undefined,
-        tags: {},
-      },
-      allowAllOut(region),
-    ],
-  });
+  region.groups.put(
+    {
+      id: groupId,
+      name: 'default',
+      description: 'default VPC security group',
+      vpcId: made.id,
+      tags: {},
+      rules: [
+        {
+          id: region.ids.next('sgr'),
+          egress: false,
+          protocol: '-1',
+          fromPort: undefined,
+          toPort: undefined,
+          peer: { kind: 'group', id: groupId },
+          description: undefined,
+          tags: {},
+        },
+        allowAllOut(region),
+      ],
+    },
+    since,
+  );
   return made;
 }
 
@@ -132,18 +135,24 @@ export function allowAllOut(region: Region) {
   } as const;
 }
 
+/** No read lag hides what every region starts with. */
+const beforeAll = Number.NEGATIVE_INFINITY;
+
 function addDefaultVpc(region: Region): void {
-  const vpc = addVpc(region, { cidr: '172.31.0.0/16', isDefault: true, tags: {} });
+  const vpc = addVpc(region, { cidr: '172.31.0.0/16', isDefault: true, tags: {} }, beforeAll);
   for (const [index, zone] of region.zones.entries()) {
-    region.subnets.put({
-      id: region.ids.next('subnet'),
-      vpcId: vpc.id,
-      zone: zone.name,
-      cidr: `172.31.${index * 16}.0/20`,
-      isDefault: true,
-      publicIps: true,
-      tags: {},
-    });
+    region.subnets.put(
+      {
+        id: region.ids.next('subnet'),
+        vpcId: vpc.id,
+        zone: zone.name,
+        cidr: `172.31.${index * 16}.0/20`,
+        isDefault: true,
+        publicIps: true,
+        tags: {},
+      },
+      beforeAll,
+    );
   }
 }
 

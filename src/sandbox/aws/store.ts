@@ -21,7 +21,8 @@ interface Entry<T> extends Version<T> {
 export interface Store<T extends { readonly id: string }> {
   get(id: string): T | undefined;
   all(): T[];
-  put(value: T): void;
+  /** `since` is for what was there before the world began. */
+  put(value: T, since?: number): void;
   remove(id: string): void;
   seenById(id: string, at: number): T | undefined;
   /** In order of creation. */
@@ -37,8 +38,7 @@ export function createStore<T extends { readonly id: string }>(clock: Clock): St
   let nextOrdinal = 1;
   let living = 0;
 
-  const write = (id: string, value: T | undefined): void => {
-    const now = clock.now();
+  const write = (id: string, value: T | undefined, now = clock.now()): void => {
     const entry = entries.get(id);
     if ((entry?.value !== undefined) !== (value !== undefined)) living += value === undefined ? -1 : 1;
     entries.set(id, {
@@ -60,7 +60,7 @@ export function createStore<T extends { readonly id: string }>(clock: Clock): St
   return {
     get: (id) => entries.get(id)?.value,
     all: () => present(entries.values(), (entry) => entry.value),
-    put: (value) => write(value.id, value),
+    put: (value, since) => write(value.id, value, since),
     remove: (id) => {
       if (entries.get(id)?.value === undefined) return;
       write(id, undefined);

@@ -1,18 +1,17 @@
 import { refuse } from '../errors.ts';
 import type { Subnet } from '../records.ts';
 import type { Region } from '../region.ts';
-import { stateOf } from './state.ts';
+import { isAlive } from './state.ts';
 
 /** AWS keeps the first four addresses of a subnet and the last. */
 const reserved = 5;
 
 /** How many addresses a subnet can still give. */
 export function freeAddresses(region: Region, subnet: Subnet): number {
-  release(region, subnet);
-  return sizeOf(subnet.cidr) - reserved - holders(region, subnet).length;
+  return sizeOf(subnet.cidr) - reserved - heldIn(region, subnet.id).size;
 }
 
-/** Gives `count` free addresses of a subnet to the holders whose ids are passed, and remembers who holds them. */
+/** Gives each holder, by its id, a free address of a subnet, and remembers who holds it. */
 export function takeAddresses(region: Region, subnet: Subnet, holderIds: readonly string[]): string[] {
   if (freeAddresses(region, subnet) < holderIds.length) {
     throw refuse(
@@ -20,18 +19,33 @@ export function takeAddresses(region: Region, subnet: Subnet, holderIds: readonl
       `There are not enough free addresses in subnet ${subnet.id}.`,
     );
   }
+  const held = heldIn(region, subnet.id);
   const first = toNumber(subnet.cidr.split('/')[0] ?? '') + 4;
   let offset = 0;
   return holderIds.map((holder) => {
-    while (region.addresses.has(`${subnet.id}/${toText(first + offset)}`)) offset += 1;
+    while (held.has(toText(first + offset))) offset += 1;
     const address = toText(first + offset);
-    region.addresses.set(`${subnet.id}/${address}`, holder);
+    held.set(address, holder);
     return address;
   });
 }
 
 export function releaseAddress(region: Region, subnetId: string, address: string): void {
-  region.addresses.delete(`${subnetId}/${address}`);
+  region.addresses.get(subnetId)?.delete(address);
+}
+
+/** Who holds which address of a subnet; machines that have ended have given theirs back. */
+function heldIn(region: Region, subnetId: string): Map<string, string> {
+  const held = region.addresses.get(subnetId) ?? new Map<string, string>();
+  region.addresses.set(subnetId, held);
+  const now = region.clock.now();
+  for (const [address, holder] of held) {
+    if (!holder.startsWith('i-')) continue;
+    const instance = region.instances.get(holder);
+    // One that is just being launched holds its address before it has a record.
+    if (instance !== undefined && !isAlive(region, instance, now)) held.delete(address);
+  }
+  return held;
 }
 
 /** How many addresses a block has. */
@@ -48,21 +62,6 @@ export function contains(outer: string, inner: string): boolean {
 
 export function overlap(a: string, b: string): boolean {
   return contains(a, `${b.split('/')[0]}/32`) || contains(b, `${a.split('/')[0]}/32`);
-}
-
-/** Machines that have ended give their addresses back. */
-function release(region: Region, subnet: Subnet): void {
-  const now = region.clock.now();
-  for (const [key, holder] of region.addresses) {
-    if (!key.startsWith(`${subnet.id}/`) || !holder.startsWith('i-')) continue;
-    const instance = region.instances.get(holder);
-    const state = instance === undefined ? undefined : stateOf(region, instance, now);
-    if (state === undefined || state === 'terminated') region.addresses.delete(key);
-  }
-}
-
-function holders(region: Region, subnet: Subnet): string[] {
-  return Array.from(region.addresses.keys()).filter((key) => key.startsWith(`${subnet.id}/`));
 }
 
 function toNumber(address: string): number {

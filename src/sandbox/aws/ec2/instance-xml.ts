@@ -29,8 +29,19 @@ export function stateXml(name: string, state: InstanceState): string {
   return `<${name}><code>${stateCodes[state]}</code><name>${state}</name></${name}>`;
 }
 
+/** A full listing is read again and again while few of its machines change: each is written once for each state. */
+const written = new WeakMap<Instance, { readonly state: InstanceState; readonly xml: string }>();
+
 function instanceXml(region: Region, instance: Instance, at: number): string {
   const state = stateOf(region, instance, at) ?? 'terminated';
+  const before = written.get(instance);
+  if (before?.state === state) return before.xml;
+  const xml = writeInstance(region, instance, state);
+  written.set(instance, { state, xml });
+  return xml;
+}
+
+function writeInstance(region: Region, instance: Instance, state: InstanceState): string {
   const gone = state === 'terminated';
   return (
     leaf('instanceId', instance.id) +
@@ -38,7 +49,7 @@ function instanceXml(region: Region, instance: Instance, at: number): string {
     stateXml('instanceState', state) +
     leaf('privateDnsName', gone ? '' : privateDnsName(region, instance.privateIp)) +
     leaf('dnsName', gone || instance.publicIp === undefined ? '' : publicDnsName(region, instance.publicIp)) +
-    leaf('reason', instance.endReason === undefined || !isEnding(state) ? '' : instance.endReason.message) +
+    leaf('reason', isEnding(state) ? endingText(instance) : '') +
     leaf('keyName', instance.keyName) +
     leaf('amiLaunchIndex', instance.launchIndex) +
     '<productCodes/>' +
@@ -47,13 +58,7 @@ function instanceXml(region: Region, instance: Instance, at: number): string {
     placementXml(region, instance) +
     node('monitoring', leaf('state', instance.monitoring ? 'enabled' : 'disabled')) +
     (gone ? '' : networkXml(instance)) +
-    (instance.endReason !== undefined && isEnding(state)
-      ? node(
-          'stateReason',
-          leaf('code', instance.endReason.code),
-          leaf('message', instance.endReason.message),
-        )
-      : '') +
+    stateReasonXml(instance, state) +
     leaf('architecture', instance.architecture) +
     '<rootDeviceType>ebs</rootDeviceType><rootDeviceName>/dev/xvda</rootDeviceName>' +
     volumesXml(instance, gone) +
@@ -85,6 +90,23 @@ function instanceXml(region: Region, instance: Instance, at: number): string {
 
 function isEnding(state: InstanceState): boolean {
   return state === 'shutting-down' || state === 'terminated' || state === 'stopped';
+}
+
+/** `User initiated (2026-01-01 00:00:00 GMT)`, or the cloud's own reason. */
+function endingText({ endReason, endedAt }: Instance): string {
+  if (endReason?.code !== userInitiated || endedAt === undefined) return endReason?.message ?? '';
+  return `User initiated (${timestamp(endedAt).slice(0, 19).replace('T', ' ')} GMT)`;
+}
+
+/** The code of a machine that was terminated by call. */
+export const userInitiated = 'Client.UserInitiatedShutdown';
+
+function stateReasonXml({ endReason }: Instance, state: InstanceState): string {
+  const reason =
+    state === 'pending' ? { code: 'pending', message: 'pending' } : isEnding(state) ? endReason : undefined;
+  return reason === undefined
+    ? ''
+    : node('stateReason', leaf('code', reason.code), leaf('message', reason.message));
 }
 
 function placementXml(region: Region, instance: Instance): string {

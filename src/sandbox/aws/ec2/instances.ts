@@ -6,7 +6,7 @@ import type { Params } from '../query.ts';
 import type { Instance } from '../records.ts';
 import type { Region } from '../region.ts';
 import { items, leaf, node } from '../xml.ts';
-import { reservations, reservationXml, stateXml } from './instance-xml.ts';
+import { reservations, reservationXml, stateXml, userInitiated } from './instance-xml.ts';
 import { type CountLaunched, runInstances } from './launch.ts';
 import { type InstanceState, runningAt, stateCodes, stateOf } from './state.ts';
 
@@ -136,8 +136,8 @@ function terminateInstances(call: Call): string {
   return items('instancesSet', found, (instance) => {
     const before = stateOf(region, instance, now) ?? 'terminated';
     endInstance(region, instance, {
-      code: 'Client.UserInitiatedShutdown',
-      message: 'Client.UserInitiatedShutdown: User initiated shutdown',
+      code: userInitiated,
+      message: `${userInitiated}: User initiated shutdown`,
     });
     const ended = region.instances.get(instance.id) ?? instance;
     return (

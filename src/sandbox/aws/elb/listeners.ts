@@ -112,10 +112,7 @@ function readListener(call: Call, balancer: Balancer, before: Listener): Listene
   const { params, region } = call;
   const allowed = balancer.type === 'network' ? ['TCP', 'TLS', 'UDP', 'TCP_UDP'] : ['HTTP', 'HTTPS'];
   if (!allowed.includes(before.protocol)) {
-    throw refuse(
-      'UnsupportedProtocol',
-      `Listener protocol '${before.protocol}' must be one of '${allowed.join(', ')}'`,
-    );
+    throw invalid(`Listener protocol '${before.protocol}' must be one of '${allowed.join(', ')}'`);
   }
   const secure = before.protocol === 'HTTPS' || before.protocol === 'TLS';
   const named = params.list('Certificates').map((certificate) => certificate.text('CertificateArn') ?? '');
