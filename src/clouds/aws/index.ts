@@ -12,6 +12,7 @@ export const aws: Cloud = {
   mutable: ['zones', 'tags'],
   limits: LIMITS,
   regionOf: (spec) => parse(awsPlacement, spec, 'aws').region,
+  homeRegionOf: (credential) => parse(awsCredential, credential, 'aws').defaultRegion ?? 'us-east-1',
   secretOf: (credential) => parse(awsCredential, credential, 'aws').secretRef?.name,
   open: async (options) => {
     const { open } = await import('./session.ts');
