@@ -6,7 +6,7 @@ import { clusterTag } from '../../src/cli/quickstart/rehearse.ts';
 import type { RunStep, StepContext } from '../../src/cli/steps.ts';
 import type { SandboxControl } from '../../src/sandbox/aws/control-client.ts';
 import { manifests, namespace, networkName } from './manifests.ts';
-import { peakMemoryMiB } from './memory.ts';
+import { peakMemoryMb } from './memory.ts';
 import { parseMetrics, type Sample, sum } from './metrics.ts';
 import type { Figure } from './report.ts';
 import { type Counts, createWriteCounter, describeCounts, difference, total } from './writes.ts';
@@ -83,7 +83,7 @@ async function measure({
   const restCalls = difference(await calls(aws.control), resting);
   const restWrites = await writes();
 
-  const firstPeak = await peakMemoryMiB(first.pid);
+  const firstPeak = await peakMemoryMb(first.pid);
   await rehearsal.killOperator();
   let secondPid = 0;
   const restartSeconds = await run(
@@ -115,7 +115,7 @@ async function measure({
   const left = await run({ name: 'cloud looked over', withinSeconds: 60 }, () =>
     aws.control.ownedResources(clusterTag),
   );
-  const peak = Math.max(firstPeak, await peakMemoryMiB(secondPid));
+  const peak = Math.max(firstPeak, await peakMemoryMb(secondPid));
 
   const perNode = (count: number) => count / nodes;
   return [
@@ -141,7 +141,7 @@ async function measure({
       bar: 3.1,
       note: describeCounts(createWrites),
     },
-    { what: 'peak memory of the operator', value: peak, unit: 'MiB', bar: 350 },
+    { what: 'peak memory of the operator', value: peak, unit: 'MB', bar: 350 },
     {
       what: 'AWS calls in a minute at rest',
       value: total(restCalls),
