@@ -46,6 +46,7 @@ export const REASONS = {
   TooFewZones: 'The balancer needs subnets in more zones.',
   QuotaExceeded: "The account's quota is used up; tried again slowly.",
   AccountChanged: 'The credential now belongs to another account than the one the machine was launched in.',
+  NodesStalled: 'Some Nodes cannot go on without a person; the message names one and its trouble.',
   NodesMissing: 'Machines are there and their Nodes are not: a restore, not a scale-down.',
   SweepHeld: 'More would be swept away than the hourly limit allows.',
   // It passes by itself.

@@ -332,6 +332,8 @@ export interface Cloud {
   readonly limits: Readonly<Record<string, { readonly burst: number; readonly perSecond: number }>>;
   /** The region of a placement. */
   regionOf(spec: unknown): string;
+  /** The region in which a credential that is not used yet is verified. */
+  homeRegionOf(credential: unknown): string;
   /** Name of the Secret behind a credential; undefined for ambient identities. */
   secretOf(credential: unknown): string | undefined;
   open(options: OpenOptions): Promise<CloudSession>;

@@ -4,6 +4,7 @@
  * needed to make the same call again.
  */
 import { z } from 'zod';
+import type { Json } from '../clouds/cloud.ts';
 
 
 const launchRecord = z.object({
@@ -23,7 +24,7 @@ const launchRecord = z.object({
   /** Head only: names of the Nodes by index. */
   members: z.array(z.string()).readonly().optional(),
   /** Head only: what the cloud resolved for the call. */
-  resolved: z.json().optional(),
+  resolved: z.custom<Json>(() => true).optional(),
   /** Head only: tokens this Node committed before; theirs were calls that may have happened. */
   spent: z.array(z.string()).readonly().optional(),
 });

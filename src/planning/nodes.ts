@@ -1,5 +1,5 @@
 /** Which Nodes a Network should create, and which it should let go. Pure. */
-import { shortHash } from './hash.ts';
+import { hash } from '../runtime/hash.ts';
 
 /** One Node of a Network, as far as this plan cares. */
 export interface NodeFacts {
@@ -117,7 +117,7 @@ function newNode(options: {
   while (indexes.has(index)) index += 1;
   indexes.add(index);
   for (let n = 0; ; n += 1) {
-    const name = `${network.name}-${wish.name}-${shortHash(5, network.uid, wish.name, index, n)}`;
+    const name = `${network.name}-${wish.name}-${hash([network.uid, wish.name, index, n], 5)}`;
     if (names.has(name)) continue;
     names.add(name);
     return { name, placement: wish.name, index, revision: wish.revision };

@@ -1,0 +1,49 @@
+import { cloudOf } from '../api/cloud-member.ts';
+import { LABELS } from '../api/names.ts';
+import type { Node } from '../api/node.ts';
+import type { Cloud, Owner } from '../clouds/cloud.ts';
+import { CLOUDS, type CloudName } from '../clouds/index.ts';
+import type { KubeObject } from '../kube/object.ts';
+
+/** Where a Node belongs, read off its labels and its spec. */
+export interface Belonging {
+  readonly owner: Owner;
+  /** `namespace/name` of its Network; absent for a standalone Node. */
+  readonly network?: string;
+  readonly placement?: string;
+  /** Ordinal in the placement; 0 for a standalone Node. */
+  readonly index: number;
+  readonly revision: string;
+  readonly cloud: CloudName;
+  readonly region: string;
+  /** The cloud member of its spec. */
+  readonly spec: unknown;
+  readonly scopeKey: string;
+}
+
+export function belongingOf(node: Node, cluster: string): Belonging {
+  const { labels = {}, namespace, name } = node.metadata;
+  const { name: cloud, spec } = cloudOf(node.spec);
+  const definition: Cloud = CLOUDS[cloud];
+  const network = labels[LABELS.network];
+  const placement = labels[LABELS.placement];
+  const common = { cloud, spec, region: definition.regionOf(spec), revision: labels[LABELS.revision] ?? '' };
+  if (network === undefined || placement === undefined) {
+    const owner = { cluster, node: `${namespace}/${name}` };
+    return { ...common, owner, index: 0, scopeKey: scopeKeyOf(owner) };
+  }
+  const owner = { cluster, network: `${namespace}/${network}`, placement };
+  const index = Number(labels[LABELS.index] ?? '0');
+  return { ...common, owner, network: owner.network, placement, index, scopeKey: scopeKeyOf(owner) };
+}
+
+/** Names the surroundings of one placement or standalone Node. */
+export function scopeKeyOf({ network, placement, node }: Owner): string {
+  return network === undefined ? `node ${node}` : `network ${network}/${placement}`;
+}
+
+/** Key of the Network an object's labels name, whether it exists or not. */
+export function networkKeyOf({ metadata }: Pick<KubeObject, 'metadata'>): string | undefined {
+  const network = metadata.labels?.[LABELS.network];
+  return network === undefined ? undefined : `${metadata.namespace}/${network}`;
+}

@@ -1,0 +1,177 @@
+import { FINALIZER } from '../api/names.ts';
+import { cloudOf } from '../api/cloud-member.ts';
+import type { Condition } from '../api/common.ts';
+import type { CloudCredential, CloudCredentialStatus } from '../api/credential.ts';
+import type { Network } from '../api/network.ts';
+import type { Node } from '../api/node.ts';
+import type { Cloud } from '../clouds/cloud.ts';
+import { CLOUDS } from '../clouds/index.ts';
+import { setCondition } from '../kube/conditions.ts';
+import { addFinalizer, hasFinalizer, removeFinalizer } from '../kube/finalizer.ts';
+import type { Informer } from '../kube/informer.ts';
+import { keyOf } from '../kube/object.ts';
+import type { Resource } from '../kube/resource.ts';
+import type { SecretReader } from '../kube/secrets.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { again, done, type Outcome } from '../runtime/controller.ts';
+import { createBackoff } from './backoff.ts';
+import type { Seen } from './kinds.ts';
+import { notedRegions, type Sessions } from './sessions.ts';
+import { conditionsFor, type Standing, writeStatus } from './status.ts';
+import { spell, troubleOf } from './trouble.ts';
+
+export interface CredentialControllerOptions {
+  readonly credentials: Informer<Seen<CloudCredential>>;
+  readonly credentialResource: Resource<Seen<CloudCredential>>;
+  readonly networks: Informer<Seen<Network>>;
+  readonly nodes: Informer<Seen<Node>>;
+  readonly secrets: SecretReader;
+  /** Whether the Secret of a credential in use is held too. */
+  readonly holdSecrets: boolean;
+  readonly sessions: Sessions;
+  readonly clock: Clock;
+  /** The credential can be used again, or differently: everything that uses it looks again. */
+  readonly onChanged: (key: string) => void;
+}
+
+/** A changed Secret is announced to nobody, and has to take effect within a minute. */
+const secretLookMs = 30_000;
+const usersTold = 5;
+
+export function createCredentialController(options: CredentialControllerOptions) {
+  const { credentials, credentialResource, networks, nodes, secrets, holdSecrets, sessions, clock, onChanged } = options;
+  const backoff = createBackoff(clock);
+  const lastSeen = new Map<string, string>();
+
+  async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+    const seen = credentials.get(key);
+    if (seen === undefined) {
+      lastSeen.delete(key);
+      backoff.forget(key);
+      return done;
+    }
+    if (!seen.parsed.ok) {
+      await write(seen, {}, { kind: 'stalled', reason: 'Invalid', message: seen.parsed.message }, signal);
+      return done;
+    }
+    const users = usersOf(key);
+    const leaving = seen.metadata.deletionTimestamp !== undefined;
+    const member = cloudOf(seen.parsed.value.spec);
+    const cloud: Cloud = CLOUDS[member.name];
+    const secretName = cloud.secretOf(member.spec);
+    const secret = { namespace: seen.metadata.namespace, name: secretName ?? '' };
+
+    if (users.length === 0) {
+      if (secretName !== undefined && hasFinalizer(seen, FINALIZER) && !isSecretShared(key, secret)) await secrets.release(secret, FINALIZER, { signal });
+      const left = hasFinalizer(seen, FINALIZER) ? await removeFinalizer(credentialResource, seen, FINALIZER, { signal }) : seen;
+      if (leaving || left === undefined) return done;
+      return await verify(key, left, users, signal);
+    }
+    if (leaving && hasFinalizer(seen, FINALIZER)) {
+      const standing: Standing = { kind: 'working', reason: 'InUse', message: `still used by ${tell(users)}` };
+      await write(seen, { ...found(seen), usedBy: users.length }, standing, signal);
+      return done;
+    }
+    if (!leaving && !hasFinalizer(seen, FINALIZER)) {
+      await addFinalizer(credentialResource, seen, FINALIZER, { signal });
+      return done;
+    }
+    if (secretName !== undefined && holdSecrets) await secrets.hold(secret, FINALIZER, { signal });
+    return await verify(key, seen, users, signal);
+  }
+
+  async function verify(key: string, seen: Seen<CloudCredential>, users: readonly string[], signal: AbortSignal): Promise<Outcome> {
+    try {
+      const [region = defaultRegion(seen)] = notedRegions(seen);
+      const { account, principal } = await sessions.verify(seen, region, signal);
+      backoff.forget(key);
+      announce(key, `${seen.metadata.generation} ${account} ${principal}`);
+      await write(seen, { account, principal, usedBy: users.length }, { kind: 'ready', reason: 'Verified', message: `the cloud knows us as ${principal}` }, signal);
+      return again(secretLookMs, 'the Secret may change');
+    } catch (error) {
+      const trouble = troubleOf(error, backoff.failures(key));
+      if (trouble === undefined) throw error;
+      backoff.fail(key, trouble);
+      const waitMs = Math.min(trouble.retryAfterMs, secretLookMs);
+      announce(key, `${trouble.reason} ${trouble.message}`);
+      const standing: Standing = {
+        kind: trouble.stalled ? 'stalled' : 'working',
+        reason: trouble.reason,
+        message: `${trouble.message}; next try in ${spell(waitMs)}`,
+      };
+      await write(seen, { ...found(seen), usedBy: users.length }, standing, signal);
+      return again(waitMs, trouble.reason);
+    }
+  }
+
+  function announce(key: string, state: string): void {
+    if (lastSeen.get(key) === state) return;
+    const isFirst = !lastSeen.has(key);
+    lastSeen.set(key, state);
+    if (!isFirst) onChanged(key);
+  }
+
+  /** What would be left behind if the credential went: Networks, standalone Nodes, and Nodes whose Network is gone. */
+  function usersOf(key: string): readonly string[] {
+    const users = [
+      ...networks.byIndex('credential', key).map(({ metadata }) => `Network ${keyOf(metadata)}`),
+      ...nodes.byIndex('credential', key).map(({ metadata }) => `Node ${keyOf(metadata)}`),
+    ];
+    return users.sort();
+  }
+
+  function isSecretShared(key: string, secret: { readonly namespace: string; readonly name: string }): boolean {
+    return credentials.list(secret.namespace).some((other) => {
+      const otherKey = keyOf(other.metadata);
+      if (otherKey === key || !other.parsed.ok || usersOf(otherKey).length === 0) return false;
+      const { name, spec } = cloudOf(other.parsed.value.spec);
+      const cloud: Cloud = CLOUDS[name];
+      return cloud.secretOf(spec) === secret.name;
+    });
+  }
+
+  function defaultRegion({ parsed }: Seen<CloudCredential>): string {
+    if (!parsed.ok) return '';
+    const { name, spec } = cloudOf(parsed.value.spec);
+    const cloud: Cloud = CLOUDS[name];
+    return cloud.homeRegionOf(spec);
+  }
+
+  function found({ parsed }: Seen<CloudCredential>): CloudCredentialStatus {
+    if (!parsed.ok) return {};
+    const { account, principal } = parsed.value.status;
+    return { ...(account !== undefined && { account }), ...(principal !== undefined && { principal }) };
+  }
+
+  async function write(seen: Seen<CloudCredential>, status: CloudCredentialStatus, standing: Standing, signal: AbortSignal): Promise<void> {
+    const before: CloudCredentialStatus = seen.parsed.ok ? seen.parsed.value.status : {};
+    const { generation: observedGeneration } = seen.metadata;
+    const now = clock.now();
+    const standings = conditionsFor(before.conditions, standing, { generation: observedGeneration, now });
+    const kept: Condition[] = [...standings.filter(({ type }) => type !== 'Protected')];
+    const [protection] = setCondition(before.conditions?.filter(({ type }) => type === 'Protected'), { ...protectionOf(seen, status), observedGeneration }, now);
+    if (protection !== undefined) kept.push({ ...protection, observedGeneration });
+    await writeStatus(credentialResource, seen, { before, after: { ...status, observedGeneration, conditions: kept }, signal });
+  }
+
+  function protectionOf(seen: Seen<CloudCredential>, { usedBy = 0 }: CloudCredentialStatus) {
+    const type = 'Protected';
+    if (usedBy === 0) return { type, status: 'False', reason: 'Unused', message: 'nothing uses it, so it can go' } as const;
+    if (!holdSecrets)
+      return {
+        type,
+        status: 'False',
+        reason: 'FinalizerOff',
+        message: 'its Secret is not held: deleting the namespace can leave machines that nobody can reach',
+      } as const;
+    if (!hasFinalizer(seen, FINALIZER)) return { type, status: 'False', reason: 'InUse', message: 'not held yet' } as const;
+    return { type, status: 'True', reason: 'FinalizersInPlace', message: 'it and its Secret stay while they are in use' } as const;
+  }
+
+  function tell(users: readonly string[]): string {
+    const more = users.length - usersTold;
+    return `${users.slice(0, usersTold).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  }
+
+  return { reconcile };
+}

@@ -1,0 +1,260 @@
+import type { Machine, MachineState } from '../clouds/cloud.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { describeError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Metrics } from '../telemetry.ts';
+import type { OpenSession } from './sessions.ts';
+
+export interface InventoryOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Between two lists of a region while something there is under way, and at rest. */
+  readonly busyMs: number;
+  readonly restMs: number;
+  /** How long the cloud may fail to show what it has just made. */
+  readonly readLagMs: number;
+  /** A machine is new, gone, or looks different. */
+  readonly onChange: (machine: Machine) => void;
+  /** A list was read to its end. */
+  readonly onRead: (region: RegionInventory) => void;
+}
+
+/** A state further on is never taken back by an answer that lags behind what we did ourselves. */
+const rank: Readonly<Record<MachineState, number>> = {
+  pending: 0,
+  running: 1,
+  stopping: 2,
+  stopped: 3,
+  terminating: 4,
+  terminated: 5,
+};
+
+/**
+ * All machines of one account and region with our cluster tag, as one list shows them, together with what our own calls
+ * answered since: the list of a cloud may lag behind by the read-lag window. Nobody asks the cloud for a single machine.
+ */
+export class RegionInventory {
+  readonly key: string;
+  #open: OpenSession;
+  readonly #options: InventoryOptions;
+  #machines = new Map<string, Machine>();
+  #byToken = new Map<string, Set<string>>();
+  /** What our own calls answered, and when. */
+  readonly #learned = new Map<string, { readonly machine: Machine; readonly at: number }>();
+  readonly #underWay = new Set<string>();
+  readonly #absences = new Map<string, number>();
+  #readAt: number | undefined;
+  #nextAt = 0;
+  #failures = 0;
+  #reading: Promise<void> | undefined;
+
+  constructor(key: string, open: OpenSession, options: InventoryOptions) {
+    this.key = key;
+    this.#open = open;
+    this.#options = options;
+  }
+
+  get open(): OpenSession {
+    return this.#open;
+  }
+
+  /** When the newest full list was begun (monotonic); undefined before the first. */
+  get readAt(): number | undefined {
+    return this.#readAt;
+  }
+
+  use(open: OpenSession): void {
+    this.#open = open;
+  }
+
+  all(): readonly Machine[] {
+    return [...this.#machines.values()];
+  }
+
+  get(id: string): Machine | undefined {
+    return this.#machines.get(id);
+  }
+
+  launchedBy(token: string): readonly Machine[] {
+    const found: Machine[] = [];
+    for (const id of this.#byToken.get(token) ?? []) {
+      const machine = this.#machines.get(id);
+      if (machine !== undefined) found.push(machine);
+    }
+    return found;
+  }
+
+  /** Lists are read often while any key is under way. */
+  watch(key: string): void {
+    if (this.#underWay.has(key)) return;
+    this.#underWay.add(key);
+    const soon = this.#options.clock.monotonic() + this.#options.busyMs;
+    this.#nextAt = Math.min(this.#nextAt, soon);
+  }
+
+  unwatch(key: string): void {
+    this.#underWay.delete(key);
+  }
+
+  /** Keys that a list without a change concerns too: what they look for is not in it. */
+  waiting(): Iterable<string> {
+    return this.#absences.keys();
+  }
+
+  /** Since when full lists have failed to show what `key` looks for; begins with the first list after the first call. */
+  absentForMs(key: string): number {
+    if (this.#readAt === undefined) return 0;
+    const since = this.#absences.get(key);
+    if (since === undefined) {
+      this.#absences.set(key, this.#readAt);
+      return 0;
+    }
+    return this.#readAt - since;
+  }
+
+  present(key: string): void {
+    this.#absences.delete(key);
+  }
+
+  /** Takes in what one of our own calls answered. */
+  learn(machines: readonly Machine[]): void {
+    const at = this.#options.clock.monotonic();
+    for (const machine of machines) {
+      this.#learned.set(machine.id, { machine, at });
+      this.#put(machine);
+    }
+  }
+
+  /** Our removal was accepted: the machine is on its way out, whatever a lagging list says. */
+  learnRemoved(ids: readonly string[]): void {
+    const machines = ids.flatMap((id) => {
+      const machine = this.#machines.get(id);
+      if (machine === undefined || rank[machine.state] >= rank.terminating) return [];
+      return [{ ...machine, state: 'terminating' as const }];
+    });
+    this.learn(machines);
+  }
+
+  async readIfDue(signal: AbortSignal): Promise<void> {
+    if (this.#options.clock.monotonic() >= this.#nextAt) await this.read(signal);
+  }
+
+  /** Reads the list anew; callers at the same time share one reading. */
+  read(signal: AbortSignal): Promise<void> {
+    this.#reading ??= this.#read(signal).finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
+    const { clock, logger, metrics, busyMs, restMs, onRead } = this.#options;
+    const { cloud, session } = this.#open;
+    const startedAt = clock.monotonic();
+    try {
+      const listed = await session.machines.list(signal);
+      this.#merge(listed, startedAt);
+      this.#readAt = startedAt;
+      this.#failures = 0;
+      metrics.inventoryRefreshes.inc({ cloud, result: 'ok' });
+      onRead(this);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failures += 1;
+      metrics.inventoryRefreshes.inc({ cloud, result: 'error' });
+      if (this.#failures === 1)
+        logger.warn({ region: this.key, error: describeError(error) }, 'machines could not be listed');
+    }
+    const pause = this.#underWay.size > 0 ? busyMs : restMs;
+    this.#nextAt = clock.monotonic() + Math.min(pause * 2 ** Math.min(this.#failures, 6), Math.max(restMs, busyMs));
+  }
+
+  #merge(listed: readonly Machine[], startedAt: number): void {
+    const { clock, readLagMs } = this.#options;
+    const before = this.#machines;
+    this.#machines = new Map();
+    this.#byToken = new Map();
+    const now = clock.monotonic();
+    const machines = new Map(listed.map((machine) => [machine.id, machine]));
+    for (const [id, { machine, at }] of this.#learned) {
+      if (now - at > readLagMs && at < startedAt) {
+        this.#learned.delete(id);
+        continue;
+      }
+      const shown = machines.get(id);
+      if (shown === undefined || rank[shown.state] < rank[machine.state]) machines.set(id, machine);
+    }
+    for (const machine of machines.values()) this.#enter(machine);
+    for (const [id, machine] of machines) {
+      if (looksDifferent(before.get(id), machine)) this.#options.onChange(machine);
+    }
+    for (const [id, machine] of before) if (!machines.has(id)) this.#options.onChange(machine);
+  }
+
+  #put(machine: Machine): void {
+    const before = this.#machines.get(machine.id);
+    if (before !== undefined && rank[before.state] > rank[machine.state]) return;
+    this.#enter(machine);
+    if (looksDifferent(before, machine)) this.#options.onChange(machine);
+  }
+
+  #enter(machine: Machine): void {
+    this.#machines.set(machine.id, machine);
+    if (machine.launch === undefined) return;
+    const ids = this.#byToken.get(machine.launch.token) ?? new Set();
+    ids.add(machine.id);
+    this.#byToken.set(machine.launch.token, ids);
+  }
+}
+
+/** All regions in use. */
+export interface Inventory {
+  /** The region of an opened session; the first call makes it, and the list is read soon after. */
+  of(open: OpenSession): RegionInventory;
+  regions(): readonly RegionInventory[];
+  /** Reads what is due, until the signal. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const tickMs = 200;
+
+export function createInventory(options: InventoryOptions): Inventory {
+  const regions = new Map<string, RegionInventory>();
+  return {
+    of(open) {
+      const key = `${open.cloud}/${open.account}/${open.session.region}`;
+      let region = regions.get(key);
+      if (region === undefined) {
+        region = new RegionInventory(key, open, options);
+        regions.set(key, region);
+      }
+      region.use(open);
+      return region;
+    },
+    regions: () => [...regions.values()],
+    async run(signal) {
+      while (!signal.aborted) {
+        await Promise.all([...regions.values()].map((region) => region.readIfDue(signal)));
+        await options.clock.sleep(tickMs, signal).catch(() => {});
+      }
+    },
+  };
+}
+
+/** Counts of machines by state over all regions, for the metric. */
+export function countByState(regions: readonly RegionInventory[]): ReadonlyMap<MachineState, number> {
+  const counts = new Map<MachineState, number>();
+  for (const region of regions)
+    for (const { state } of region.all()) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return counts;
+}
+
+function looksDifferent(before: Machine | undefined, now: Machine): boolean {
+  return (
+    before === undefined ||
+    before.state !== now.state ||
+    before.publicAddress !== now.publicAddress ||
+    before.privateAddress !== now.privateAddress
+  );
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { ANNOTATIONS } from '../api/names.ts';
+import { CLOUD_NAMES, cloudOf } from '../api/cloud-member.ts';
+import type { CredentialRef } from '../api/common.ts';
+import type { Network } from '../api/network.ts';
+import type { Cloud } from '../clouds/cloud.ts';
+import { CLOUDS, type CloudName } from '../clouds/index.ts';
+import type { Seen } from './kinds.ts';
+
+/** Where a placement is, as far as it takes to find and remove everything made for it. */
+export interface Place {
+  readonly credentialRef: CredentialRef;
+  readonly cloud: CloudName;
+  /** The cloud member. */
+  readonly spec: unknown;
+  /** What its Nodes are made of in this revision, with everything fixed that may drift. */
+  readonly pinned?: { readonly revision: string; readonly spec: unknown };
+}
+
+const places = z.record(
+  z.string(),
+  z.object({
+    credentialRef: z.object({ name: z.string(), namespace: z.string().exactOptional() }),
+    cloud: z.string().transform((name, context): CloudName => {
+      const known = CLOUD_NAMES.find((candidate) => candidate === name);
+      if (known !== undefined) return known;
+      context.addIssue(`no cloud ${name}`);
+      return z.NEVER;
+    }),
+    spec: z.unknown(),
+    pinned: z.object({ revision: z.string(), spec: z.unknown() }).exactOptional(),
+  }),
+);
+
+/** The annotation that outlives a placement's place in the spec. */
+export function notedPlaces({ metadata }: Seen<Network>): ReadonlyMap<string, Place> {
+  const annotation = metadata.annotations?.[ANNOTATIONS.placements];
+  return new Map(annotation === undefined ? [] : Object.entries(places.parse(JSON.parse(annotation))));
+}
+
+export function formatPlaces(noted: ReadonlyMap<string, Place>): string {
+  return JSON.stringify(Object.fromEntries(noted));
+}
+
+/** The places of the spec, with what was pinned for them, and those that are on their way out. */
+export function currentPlaces(network: Network, noted: ReadonlyMap<string, Place>): ReadonlyMap<string, Place> {
+  const current = new Map(noted);
+  for (const placement of network.spec.placements) {
+    const { name: cloud, spec } = cloudOf(placement);
+    const pinned = noted.get(placement.name)?.pinned;
+    current.set(placement.name, { credentialRef: placement.credentialRef, cloud, spec, ...(pinned && { pinned }) });
+  }
+  return current;
+}
+
+export function definitionOf(place: Pick<Place, 'cloud'>): Cloud {
+  return CLOUDS[place.cloud];
+}

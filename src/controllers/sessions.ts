@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import type { CloudCredential, LabelSelector } from '../api/credential.ts';
+import type { CredentialRef } from '../api/common.ts';
+import { cloudOf } from '../api/cloud-member.ts';
+import { ANNOTATIONS } from '../api/names.ts';
+import type { CallGate, Cloud, CloudSession } from '../clouds/cloud.ts';
+import { CLOUDS, type CloudName } from '../clouds/index.ts';
+import type { Informer } from '../kube/informer.ts';
+import { keyOf } from '../kube/object.ts';
+import type { Resource } from '../kube/resource.ts';
+import type { SecretReader } from '../kube/secrets.ts';
+import { type Budgets, createBudgets } from '../runtime/budgets.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Seen } from './kinds.ts';
+import { CredentialTrouble } from './trouble.ts';
+
+/** A cloud opened for one credential and region, and who it says we are. */
+export interface OpenSession {
+  readonly cloud: CloudName;
+  readonly account: string;
+  readonly principal: string;
+  readonly session: CloudSession;
+}
+
+export interface SessionsOptions {
+  readonly credentials: Informer<Seen<CloudCredential>>;
+  readonly credentialResource: Resource<Seen<CloudCredential>>;
+  readonly secrets: SecretReader;
+  readonly namespaceLabels: (name: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
+  readonly gateOf: (cloud: CloudName, budgets: () => Budgets<string>) => CallGate;
+  readonly onWait: (cloud: CloudName, bucket: string, waitedMs: number) => void;
+  readonly cluster: string;
+  readonly clock: Clock;
+}
+
+export interface OpenRequest {
+  readonly credentialRef: CredentialRef;
+  /** Namespace of the object that wants to use it. */
+  readonly namespace: string;
+  readonly cloud: CloudName;
+  readonly region: string;
+}
+
+export interface Sessions {
+  /** Throws CredentialTrouble for what only a person can mend, CloudError for what the cloud says. */
+  open(request: OpenRequest, signal: AbortSignal): Promise<OpenSession>;
+  /** Opens a credential for its own sake, in a region it was used in or its cloud's first one. */
+  verify(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<OpenSession>;
+}
+
+const regionList = z.array(z.string()).readonly();
+
+/** Refusals are remembered so long, so that a thousand Nodes with a refused credential ask the cloud once. */
+const refusalMs = 10_000;
+
+interface Entry {
+  readonly fingerprint: string;
+  readonly opening: Promise<OpenSession>;
+  /** Monotonic; set when opening failed. */
+  failedAt?: number;
+}
+
+export function createSessions(options: SessionsOptions): Sessions {
+  const { credentials, credentialResource, secrets, gateOf, onWait, cluster, clock } = options;
+  const entries = new Map<string, Entry>();
+  const shared = new Map<string, Budgets<string>>();
+  const noting = new Map<string, Promise<unknown>>();
+
+  function budgetsOf(cloud: CloudName, account: string, region: string): Budgets<string> {
+    const key = `${cloud}/${account}/${region}`;
+    let budgets = shared.get(key);
+    if (budgets === undefined) {
+      const { limits }: Cloud = CLOUDS[cloud];
+      budgets = createBudgets({ limits, clock, onWait: (bucket, waitedMs) => onWait(cloud, bucket, waitedMs) });
+      shared.set(key, budgets);
+    }
+    return budgets;
+  }
+
+  async function begin(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<OpenSession> {
+    const key = keyOf(credential.metadata);
+    if (!credential.parsed.ok)
+      throw new CredentialTrouble('Invalid', `CloudCredential ${key}: ${credential.parsed.message}`);
+    const member = cloudOf(credential.parsed.value.spec);
+    const cloud: Cloud = CLOUDS[member.name];
+    const secretName = cloud.secretOf(member.spec);
+    const name = { namespace: credential.metadata.namespace, name: secretName ?? '' };
+    const secret = secretName === undefined ? undefined : await secrets.read(name, { signal });
+    if (secretName !== undefined && secret === undefined)
+      throw new CredentialTrouble(
+        'SecretNotFound',
+        `CloudCredential ${key}: there is no Secret ${secretName} in namespace ${credential.metadata.namespace}; it is looked for again every 15 s`,
+      );
+    const id = `${key}/${region}`;
+    const fingerprint = `${credential.metadata.uid}/${credential.metadata.generation}/${secret?.metadata.resourceVersion}`;
+    const known = entries.get(id);
+    const refused = known?.failedAt !== undefined && clock.monotonic() - known.failedAt >= refusalMs;
+    if (known?.fingerprint === fingerprint && !refused) return known.opening;
+    void known?.opening.then(({ session }) => session.close()).catch(() => {});
+
+    const opening = (async () => {
+      let budgets = budgetsOf(member.name, key, region);
+      const session = await cloud.open({
+        region,
+        credential: member.spec,
+        ...(secret && { secret: secret.values }),
+        cluster,
+        gate: gateOf(member.name, () => budgets),
+        now: () => clock.now(),
+      });
+      const { account, principal } = await session.verify(AbortSignal.timeout(60_000));
+      budgets = budgetsOf(member.name, account, region);
+      return { cloud: member.name, account, principal, session };
+    })();
+    const entry: Entry = { fingerprint, opening };
+    entries.set(id, entry);
+    opening.catch(() => {
+      entry.failedAt = clock.monotonic();
+    });
+    return opening;
+  }
+
+  /** Written before the first create there, so that removal and sweep know where to look. */
+  async function noteRegion(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<void> {
+    const noted = notedRegions(credential);
+    if (noted.includes(region)) return;
+    const regions = JSON.stringify([...noted, region].sort());
+    const { resourceVersion } = credential.metadata;
+    const key = `${keyOf(credential.metadata)}/${region}`;
+    const patch =
+      noting.get(key) ??
+      credentialResource
+        .patch(
+          credential.metadata,
+          { metadata: { resourceVersion, annotations: { [ANNOTATIONS.regions]: regions } } },
+          { type: 'merge' },
+        )
+        .finally(() => noting.delete(key));
+    noting.set(key, patch);
+    await patch;
+    signal.throwIfAborted();
+  }
+
+  async function assertAllowed(credential: Seen<CloudCredential>, namespace: string, signal: AbortSignal): Promise<void> {
+    if (credential.metadata.namespace === namespace || !credential.parsed.ok) return;
+    const allowed = credential.parsed.value.spec.allowedNamespaces;
+    if (allowed?.list?.includes(namespace)) return;
+    if (allowed?.selector && selects(allowed.selector, await options.namespaceLabels(namespace, signal))) return;
+    throw new CredentialTrouble(
+      'NamespaceNotAllowed',
+      `CloudCredential ${keyOf(credential.metadata)} may not be used from namespace ${namespace}: see its spec.allowedNamespaces`,
+    );
+  }
+
+  return {
+    async open({ credentialRef, namespace, cloud, region }, signal) {
+      const key = keyOf({ namespace: credentialRef.namespace ?? namespace, name: credentialRef.name });
+      const credential = credentials.get(key);
+      if (credential === undefined)
+        throw new CredentialTrouble('CredentialNotFound', `there is no CloudCredential ${key}`);
+      await assertAllowed(credential, namespace, signal);
+      const open = await begin(credential, region, signal);
+      if (open.cloud !== cloud)
+        throw new CredentialTrouble('CredentialMismatch', `CloudCredential ${key} is for ${open.cloud}, not for ${cloud}`);
+      await noteRegion(credential, region, signal);
+      return open;
+    },
+    verify: begin,
+  };
+}
+
+/** Regions in which something may have been made with the credential. */
+export function notedRegions({ metadata }: Seen<CloudCredential>): readonly string[] {
+  const annotation = metadata.annotations?.[ANNOTATIONS.regions];
+  return annotation === undefined ? [] : regionList.parse(JSON.parse(annotation));
+}
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements */
+export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (labels[key] !== value) return false;
+  for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
+    const value = labels[key];
+    const holds = {
+      In: value !== undefined && values.includes(value),
+      NotIn: value === undefined || !values.includes(value),
+      Exists: value !== undefined,
+      DoesNotExist: value === undefined,
+    }[operator];
+    if (!holds) return false;
+  }
+  return true;
+}

@@ -1,0 +1,177 @@
+import type { CloudCredential } from '../api/credential.ts';
+import { cloudOf } from '../api/cloud-member.ts';
+import { LABELS } from '../api/names.ts';
+import type { Network } from '../api/network.ts';
+import type { Node } from '../api/node.ts';
+import type { Machine, Owner } from '../clouds/cloud.ts';
+import type { Informer } from '../kube/informer.ts';
+import { keyOf } from '../kube/object.ts';
+import type { Resource } from '../kube/resource.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { describeError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { planSweep } from '../planning/sweep.ts';
+import type { Metrics } from '../telemetry.ts';
+import type { Fabrics } from './fabrics.ts';
+import type { Inventory, RegionInventory } from './inventory.ts';
+import type { Seen } from './kinds.ts';
+import { recordOf } from './launcher.ts';
+import type { RemoveMachine } from './remover.ts';
+import { notedRegions, type Sessions } from './sessions.ts';
+
+export interface SweepOptions {
+  readonly networks: Informer<Seen<Network>>;
+  readonly networkResource: Resource<Seen<Network>>;
+  readonly nodes: Informer<Seen<Node>>;
+  readonly nodeResource: Resource<Seen<Node>>;
+  readonly credentials: Informer<Seen<CloudCredential>>;
+  readonly sessions: Sessions;
+  readonly inventory: Inventory;
+  readonly fabrics: Fabrics;
+  readonly remove: RemoveMachine;
+  /** Absent: all. What belongs to other namespaces is another operator's. */
+  readonly watchNamespaces: readonly string[] | undefined;
+  readonly graceMs: number;
+  readonly intervalMs: number;
+  readonly paused: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const hourMs = 3_600_000;
+
+/**
+ * Looks for machines and surroundings with our cluster tag and no object behind them, and removes them after a grace time.
+ * The cloud is listed first and the cluster, live, second: what was made in between has its object in the second list.
+ */
+export function createSweep(options: SweepOptions) {
+  const { networks, networkResource, nodes, nodeResource, credentials, sessions, inventory, fabrics, remove } = options;
+  const { watchNamespaces, graceMs, intervalMs, paused, clock, logger, metrics } = options;
+  const orphanedSince = new Map<string, number>();
+  let removals: number[] = [];
+
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(intervalMs, signal).catch(() => {});
+      if (signal.aborted || paused) continue;
+      try {
+        await once(signal);
+      } catch (error) {
+        if (!signal.aborted) logger.warn({ error: describeError(error) }, 'sweep was not finished');
+      }
+    }
+  }
+
+  async function once(signal: AbortSignal): Promise<void> {
+    if (!networks.synced || !nodes.synced || !credentials.synced) return;
+    await openNotedRegions(signal);
+    for (const region of inventory.regions()) await sweepRegion(region, signal);
+  }
+
+  /** Regions that nothing uses any more can still hold what was left behind. */
+  async function openNotedRegions(signal: AbortSignal): Promise<void> {
+    for (const credential of credentials.list()) {
+      if (!credential.parsed.ok) continue;
+      for (const region of notedRegions(credential)) {
+        try {
+          inventory.of(await sessions.verify(credential, region, signal));
+        } catch (error) {
+          const { name } = cloudOf(credential.parsed.value.spec);
+          logger.debug({ cloud: name, region, error: describeError(error) }, 'region could not be swept');
+        }
+      }
+    }
+  }
+
+  async function sweepRegion(region: RegionInventory, signal: AbortSignal): Promise<void> {
+    const before = region.readAt;
+    await region.read(signal);
+    if (region.readAt === before) return;
+    const machines = region.all();
+    const owners = await region.open.session.fabric.owners(signal);
+    const [liveNetworks, liveNodes] = await Promise.all([networkResource.list({ signal }), nodeResource.list({ signal })]);
+    const networkKeys = new Set(liveNetworks.items.map(({ metadata }) => keyOf(metadata)));
+    const nodeKeys = new Set(liveNodes.items.map(({ metadata }) => keyOf(metadata)));
+    const launches = new Set(liveNodes.items.flatMap(launchKey));
+    const populated = new Set(liveNodes.items.flatMap(({ metadata }) => placementKey(metadata.labels, metadata.namespace)));
+
+    const now = clock.monotonic();
+    removals = removals.filter((at) => now - at < hourMs);
+    const plan = planSweep({
+      machines: machines.filter(({ owner }) => isOurs(owner)),
+      isClaimed: (machine) => isClaimed(machine, { launches, networkKeys, populated, nodeKeys }),
+      orphanedSince,
+      now,
+      graceMs,
+      removedLastHour: removals.length,
+    });
+    const { cloud } = region.open;
+    metrics.sweepHeld.set({ cloud }, plan.held);
+    if (plan.held > 0) logger.warn({ region: region.key, held: plan.held }, 'more machines without an object than one hour may remove');
+    for (const { id } of plan.remove) {
+      await remove(region, id);
+      removals.push(now);
+      metrics.sweepRemoved.inc({ cloud });
+      logger.warn({ region: region.key, machine: id }, 'swept a machine without an object');
+    }
+    await sweepFabric(region, owners.filter(isOurs), { networkKeys, nodeKeys, machines }, signal);
+  }
+
+  async function sweepFabric(
+    region: RegionInventory,
+    owners: readonly Owner[],
+    known: { readonly networkKeys: ReadonlySet<string>; readonly nodeKeys: ReadonlySet<string>; readonly machines: readonly Machine[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const owner of owners) {
+      const key = owner.network ?? owner.node;
+      if (key === undefined) continue;
+      const isBacked = owner.network === undefined ? known.nodeKeys.has(key) : known.networkKeys.has(key);
+      const mark = `fabric ${region.key} ${key} ${owner.placement}`;
+      if (isBacked) {
+        orphanedSince.delete(mark);
+        continue;
+      }
+      const since = orphanedSince.get(mark) ?? clock.monotonic();
+      orphanedSince.set(mark, since);
+      if (clock.monotonic() - since < graceMs) continue;
+      if (known.machines.some(({ owner: of, state }) => (of.network ?? of.node) === key && state !== 'terminated')) continue;
+      const scope = { owner, spec: { region: region.open.session.region } };
+      await fabrics.align({ open: region.open, goal: { scope, goal: 'nothing' }, maxAgeMs: 0, dryRun: false, signal });
+    }
+  }
+
+  function isOurs({ network, node }: Owner): boolean {
+    const namespace = (network ?? node)?.split('/', 1)[0];
+    return namespace !== undefined && (watchNamespaces === undefined || watchNamespaces.includes(namespace));
+  }
+
+  return { run, once };
+}
+
+interface Claims {
+  /** `token/index` of every Node's launch. */
+  readonly launches: ReadonlySet<string>;
+  readonly networkKeys: ReadonlySet<string>;
+  readonly nodeKeys: ReadonlySet<string>;
+  /** Placements with at least one Node. */
+  readonly populated: ReadonlySet<string>;
+}
+
+function isClaimed({ owner, launch }: Machine, { launches, networkKeys, nodeKeys, populated }: Claims): boolean {
+  if (launch !== undefined && launches.has(`${launch.token}/${launch.index}`)) return true;
+  if (owner.node !== undefined) return nodeKeys.has(owner.node);
+  // Machines and no Node at all in a placement of a Network that is there: a restore is under way (NodesMissing).
+  return owner.network !== undefined && networkKeys.has(owner.network) && !populated.has(`${owner.network}/${owner.placement}`);
+}
+
+function launchKey(seen: Seen<Node>): string[] {
+  const record = recordOf(seen);
+  return record === undefined ? [] : [`${record.token}/${record.index}`];
+}
+
+function placementKey(labels: Readonly<Record<string, string>> | undefined, namespace: string): string[] {
+  const network = labels?.[LABELS.network];
+  return network === undefined ? [] : [`${namespace}/${network}/${labels?.[LABELS.placement]}`];
+}

@@ -1,0 +1,65 @@
+/** One place turns an error of a cloud into what users see and how long we wait. */
+import { CloudError, type CloudErrorCode } from '../clouds/cloud.ts';
+import type { Reason } from '../api/reasons.ts';
+
+interface Handling {
+  readonly reason: Reason;
+  /** Delay before the next try after the first failure, doubled with each further one up to `maxMs`. */
+  readonly baseMs: number;
+  readonly maxMs: number;
+  /** Only a person can mend it. */
+  readonly stalled: boolean;
+}
+
+const minute = 60_000;
+
+const HANDLING: Readonly<Record<CloudErrorCode, Handling>> = {
+  notFound: { reason: 'NotFound', baseMs: 10_000, maxMs: 10 * minute, stalled: true },
+  alreadyExists: { reason: 'AlreadyExists', baseMs: 10_000, maxMs: 10 * minute, stalled: true },
+  throttled: { reason: 'Throttled', baseMs: 2_000, maxMs: minute, stalled: false },
+  outOfCapacity: { reason: 'OutOfCapacity', baseMs: 30_000, maxMs: 10 * minute, stalled: false },
+  quota: { reason: 'QuotaExceeded', baseMs: minute, maxMs: 10 * minute, stalled: true },
+  unauthorized: { reason: 'Unauthorized', baseMs: 15_000, maxMs: 5 * minute, stalled: true },
+  invalid: { reason: 'InvalidRequest', baseMs: minute, maxMs: 30 * minute, stalled: true },
+  unavailable: { reason: 'CloudUnavailable', baseMs: 1_000, maxMs: minute, stalled: false },
+  unsupported: { reason: 'Unsupported', baseMs: 10 * minute, maxMs: 30 * minute, stalled: true },
+};
+
+/** What stands in the way, as conditions and waits need it. */
+export interface Trouble {
+  readonly reason: Reason;
+  readonly message: string;
+  readonly stalled: boolean;
+  readonly retryAfterMs: number;
+}
+
+/** A credential that cannot be used as things stand; only a person can mend it. */
+export class CredentialTrouble extends Error {
+  override readonly name = 'CredentialTrouble';
+  readonly reason: Reason;
+
+  constructor(reason: Reason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** A missing Secret is looked for again: its creation is announced to nobody. */
+const credentialRetryMs = 15_000;
+
+/** Undefined for errors that are no trouble of a cloud or a credential: those are the queue's. */
+export function troubleOf(error: unknown, failures: number): Trouble | undefined {
+  if (error instanceof CredentialTrouble) {
+    const { reason, message } = error;
+    return { reason, message, stalled: true, retryAfterMs: credentialRetryMs };
+  }
+  if (!(error instanceof CloudError)) return undefined;
+  const { reason, baseMs, maxMs, stalled } = HANDLING[error.code];
+  const retryAfterMs = Math.min(baseMs * 2 ** Math.min(failures, 20), maxMs);
+  return { reason, message: error.message, stalled, retryAfterMs };
+}
+
+/** `30 s`, `5 min`. */
+export function spell(ms: number): string {
+  return ms < 2 * minute ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / minute)} min`;
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { KubeClient } from './client.ts';
+
+const ttlMs = 30_000;
+
+/** Labels of single namespaces, at most half a minute old; none for a namespace that is not there. Needs get on namespaces. */
+export function createNamespaceLabels({
+  client,
+  clock,
+}: {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+}) {
+  const namespaces = client.resource({
+    group: '',
+    version: 'v1',
+    plural: 'namespaces',
+    kind: 'Namespace',
+    namespaced: false,
+    parse: (raw) => raw,
+  });
+  const kept = new Map<string, { readonly labels: Readonly<Record<string, string>>; readonly at: number }>();
+  return async (name: string, signal: AbortSignal): Promise<Readonly<Record<string, string>>> => {
+    const known = kept.get(name);
+    if (known !== undefined && clock.monotonic() - known.at < ttlMs) return known.labels;
+    const labels = (await namespaces.get({ name }, { signal }))?.metadata.labels ?? {};
+    kept.set(name, { labels, at: clock.monotonic() });
+    return labels;
+  };
+}

@@ -1,0 +1,84 @@
+/** From what a Network or Node says to what should stand around its machines. Pure. */
+import type { Client } from '../api/client.ts';
+import type { NetworkSpec } from '../api/network.ts';
+import type { Security } from '../api/security.ts';
+import type { BalancerPort, FabricWish, FirewallRule, Scope } from '../clouds/cloud.ts';
+
+type Rule = NonNullable<Security['ingress']>[number] | NonNullable<Security['egress']>[number];
+
+export function firewallRules({
+  client,
+  security,
+}: {
+  readonly client: Client;
+  readonly security?: Security;
+}): Pick<FabricWish, 'ingress' | 'egress'> {
+  const rulesOf = (rule: Rule) => expand(rule, client);
+  return {
+    ingress: (security?.ingress ?? []).flatMap(rulesOf),
+    ...(security?.egress && { egress: security.egress.flatMap(rulesOf) }),
+  };
+}
+
+function expand(rule: Rule, client: Client): FirewallRule[] {
+  const cidrs = 'from' in rule ? rule.from : rule.to;
+  if (rule.ports !== undefined) {
+    return rule.ports.flatMap((name) => {
+      const port = client.ports?.find((one) => one.name === name);
+      return port === undefined ? [] : [{ protocol: port.protocol, ports: { from: port.port, to: port.port }, cidrs }];
+    });
+  }
+  return [{ protocol: rule.protocol ?? 'All', ...(rule.portRange && { ports: rule.portRange }), cidrs }];
+}
+
+/** `members`: ids of the machines that belong into the balancer's pools. */
+export function fabricWish(options: {
+  readonly scope: Scope;
+  readonly spec: NetworkSpec;
+  readonly members: readonly string[];
+  readonly balanced: boolean;
+}): FabricWish {
+  const { scope, spec, members, balanced } = options;
+  const { client, balancer } = spec;
+  const wish = { scope, ...firewallRules(spec) };
+  if (balancer === undefined || !balanced) return wish;
+  const ports = balancer.ports.flatMap(({ port, targetPort, protocol, certificateArn }): BalancerPort[] => {
+    const target = client.ports?.find(({ name }) => name === targetPort);
+    if (target === undefined) return [];
+    return [
+      {
+        port,
+        targetPort: target.port,
+        protocol: protocol ?? (balancer.type === 'Application' ? 'HTTP' : target.protocol),
+        ...(certificateArn !== undefined && { certificate: certificateArn }),
+      },
+    ];
+  });
+  return {
+    ...wish,
+    balancer: {
+      type: balancer.type,
+      ports,
+      internal: balancer.internal,
+      crossZone: balancer.crossZone,
+      sourceRanges: balancer.sourceRanges,
+      health: healthCheck(client, ports),
+      drainSeconds: balancer.drainSeconds,
+      members,
+    },
+  };
+}
+
+/** Absent `client.health`: the first TCP port that clients are sent to answers, or else the first of the client's. */
+function healthCheck(client: Client, ports: readonly BalancerPort[]): NonNullable<FabricWish['balancer']>['health'] {
+  const { health } = client;
+  const intervalSeconds = health?.intervalSeconds ?? 10;
+  const named = health?.http?.port ?? health?.tcp?.port;
+  const balanced = client.ports?.find(
+    ({ port, protocol }) => protocol === 'TCP' && ports.some(({ targetPort }) => targetPort === port),
+  );
+  const chosen = client.ports?.find(({ name }) => name === named) ?? balanced;
+  const port = (chosen ?? client.ports?.find(({ protocol }) => protocol === 'TCP'))?.port ?? ports[0]?.targetPort ?? 1;
+  if (health?.http === undefined) return { protocol: 'TCP', port, intervalSeconds };
+  return { protocol: 'HTTP', port, path: health.http.path, status: health.http.status, intervalSeconds };
+}
