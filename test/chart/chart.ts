@@ -65,7 +65,7 @@ export async function render(options: RenderOptions = {}): Promise<readonly Mani
 /** What a program printed. Rejects with its words when it failed. */
 export async function printed(outcome: Promise<Outcome>): Promise<string> {
   const { code, stdout, stderr } = await outcome;
-  if (code !== 0) throw new Error(stderr);
+  if (code !== 0) throw new Error(stderr || stdout);
   return stdout;
 }
 
