@@ -30,7 +30,7 @@ interface PluginUser {
  * Credentials for a user, asked for before every call, so that rotation needs no restart: token files are read again
  * each minute, certificate files likewise, and an exec plug-in runs again when its token has expired.
  */
-export function createCredentials(target: Target): () => Promise<Credentials> {
+export function createCredentials(target: Target, deadlineMs: number): () => Promise<Credentials> {
   const { user } = target;
   const plugin = pluginOf(target);
   const base: Record<string, string> = {};
@@ -66,11 +66,19 @@ export function createCredentials(target: Target): () => Promise<Credentials> {
   };
   // One plug-in at a time: a hundred calls that start together must not start a hundred processes.
   let running: Promise<Credentials> | undefined;
-  return () => {
+  return async () => {
     running ??= withPlugin().finally(() => {
       running = undefined;
     });
-    return running;
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(new Error(`the credential plug-in of user "${target.userName}" has not answered`));
+    }, deadlineMs);
+    try {
+      return await Promise.race([running, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   };
 }
 

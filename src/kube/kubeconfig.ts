@@ -142,11 +142,14 @@ function loadFiles(paths: readonly string[], contextName: string | undefined): T
       cluster.folder,
       ['certificate-authority'],
     ),
-    user: absolute(check(userSchema, user, `${source}: user "${context.user}"`), user.folder, [
-      'client-certificate',
-      'client-key',
-      'tokenFile',
-    ]),
+    user: withCommand(
+      absolute(check(userSchema, user, `${source}: user "${context.user}"`), user.folder, [
+        'client-certificate',
+        'client-key',
+        'tokenFile',
+      ]),
+      user.folder,
+    ),
     userName: context.user,
     namespace: context.namespace,
     source,
@@ -189,4 +192,10 @@ function absolute<E extends Readonly<Record<string, unknown>>>(
     if (typeof path === 'string') Object.assign(result, { [member]: resolve(folder, path) });
   }
   return result;
+}
+
+/** A plug-in with a slash in its name counts from the file as well; one without is looked for in the PATH. */
+function withCommand(user: UserEntry, folder: string): UserEntry {
+  if (!user.exec?.command.includes('/')) return user;
+  return { ...user, exec: { ...user.exec, command: resolve(folder, user.exec.command) } };
 }
