@@ -85,7 +85,9 @@ for (const { name, needs, uses } of suites) {
   for (const missing of needs.filter((need) => lacking.has(need))) {
     say(`${name} did not run, it lacks ${missing}: ${lacking.get(missing)}`);
   }
-  for (const missing of uses.filter((use) => lacking.has(use))) {
+  // A suite that did not run at all has nothing to skip.
+  const ran = !needs.some((need) => lacking.has(need));
+  for (const missing of uses.filter((use) => ran && lacking.has(use))) {
     say(`${name} skipped a part, it lacks ${missing}: ${lacking.get(missing)}`);
   }
 }

@@ -14,7 +14,7 @@ export interface ControlPlanePrograms {
   readonly source: Source;
 }
 
-export type Source = 'KUBEBUILDER_ASSETS' | 'cache' | 'envtest archive' | 'Go build';
+type Source = 'KUBEBUILDER_ASSETS' | 'cache' | 'envtest archive' | 'Go build';
 
 /** A place to look in. Answers undefined when it has nothing to offer; a throw of any but the last counts the same. */
 export interface Place {
