@@ -45,7 +45,8 @@ export interface PartOptions<Row> {
   readonly moving?: (row: Row) => boolean;
 }
 
-type Own<Row> = { readonly at: number } & (
+/** `turn`: its place among writes and reads; two of them may fall into one millisecond. */
+type Own<Row> = { readonly turn: number; readonly at: number } & (
   | { readonly made: boolean; readonly row: Row }
   | { readonly removed: true }
 );
@@ -59,9 +60,16 @@ export function createPart<Row>({ now, read, moving = () => false }: PartOptions
   /** We wrote, and no read has confirmed it. */
   let unconfirmed = false;
   const own = new Map<string, Own<Row>>();
+  let turns = 0;
+
+  const nextTurn = (): number => {
+    turns += 1;
+    return turns;
+  };
 
   const fly = shareFlight(async (flow: string | undefined, signal: AbortSignal) => {
     const startedAt = now();
+    const turn = nextTurn();
     expired = false;
     unconfirmed = false;
     const answer = new Map(
@@ -71,7 +79,7 @@ export function createPart<Row>({ now, read, moving = () => false }: PartOptions
       }),
     );
     for (const [id, write] of own) {
-      const later = write.at >= startedAt;
+      const later = write.turn > turn;
       const lagging = now() - write.at < READ_LAG_MS;
       if ('removed' in write) {
         if (later || lagging) answer.delete(id);
@@ -108,9 +116,9 @@ export function createPart<Row>({ now, read, moving = () => false }: PartOptions
     ensure: async (maxAgeMs, { flow, signal }) => {
       if (isDue(maxAgeMs)) await fly(flow, signal);
     },
-    made: (id, row) => note(id, { at: now(), made: true, row }),
-    changed: (id, row) => note(id, { at: now(), made: false, row }),
-    removed: (id) => note(id, { at: now(), removed: true }),
+    made: (id, row) => note(id, { turn: nextTurn(), at: now(), made: true, row }),
+    changed: (id, row) => note(id, { turn: nextTurn(), at: now(), made: false, row }),
+    removed: (id) => note(id, { turn: nextTurn(), at: now(), removed: true }),
     isRemoved: (id) => {
       const write = own.get(id);
       return write !== undefined && 'removed' in write && now() - write.at < READ_LAG_MS;

@@ -38,7 +38,7 @@ export function planBalancer(
       ...(found === undefined || misfit === undefined
         ? []
         : planDeleteBalancer(behalf, found, `${misfit}; its name is free again only when it is gone`)),
-      planCreate(behalf, desired, context, { old: found, because: misfit ?? 'there is none' }),
+      planCreate(behalf, desired, context, found),
       ...planAttributes(behalf, desired, undefined),
     ];
     return { steps, standing: undefined };
@@ -67,15 +67,15 @@ function planCreate(
   behalf: Behalf,
   desired: DesiredBalancer,
   { network, groupId, groupName, taken }: BalancerContext,
-  why: { readonly old: Balancer | undefined; readonly because: string },
+  old: Balancer | undefined,
 ): AwsStep {
-  const shown = { verb: 'create', kind: KIND, name: desired.name, because: why.because } as const;
+  const shown = { verb: 'create', kind: KIND, name: desired.name, because: 'there is none' } as const;
   if (taken.has(desired.name))
     return stepOf(behalf, shown, { do: 'refuse', error: nameTaken('CreateLoadBalancer', shown) });
   if (desired.type === 'application' && network.subnets.length < 2) {
     return stepOf(behalf, shown, { do: 'refuse', error: needsTwoZones(network) });
   }
-  if (why.old !== undefined) return stepOf(behalf, shown, `the old load balancer has to go first`);
+  if (old !== undefined) return stepOf(behalf, shown, 'the old load balancer has to go first');
   if (groupId === undefined) return stepOf(behalf, shown, `security group ${groupName} is not there yet`);
   return stepOf(behalf, shown, {
     do: 'create balancer',

@@ -73,9 +73,9 @@ function planWish(wish: FabricWish, view: AwsFabricView, network: Network): read
           ...planRules(behalf, desired.balancerGroup, balancerGroup, rules),
         ]),
     ...planRules(behalf, desired.nodesGroup, nodesGroup, rules),
-    ...surplusBalancers.flatMap((balancer) => planDeleteBalancer(behalf, balancer, 'no balancer is wished')),
+    ...surplusBalancers.flatMap((balancer) => planDeleteBalancer(behalf, balancer, 'nothing wished uses it')),
     ...(desired.balancer === undefined
-      ? pools.map((pool) => planDeletePool(behalf, pool, 'no balancer is wished', balancers))
+      ? pools.map((pool) => planDeletePool(behalf, pool, 'nothing wished uses it', balancers))
       : planBalanced(behalf, desired.balancer, view, {
           network,
           groupId: balancerGroup?.id,
