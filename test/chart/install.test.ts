@@ -75,7 +75,7 @@ describe.skipIf(!refereePath('helm'))('a release', () => {
   test('gives the operator what its roles say, and no more', async () => {
     expect(await can('watch', 'networks.peerage.dev', '-A')).toBe(true);
     expect(await can('patch', 'nodes.peerage.dev', '--subresource=status', '-n', chains)).toBe(true);
-    expect(await can('patch', 'leases.coordination.k8s.io/peerage', '-n', namespace)).toBe(true);
+    expect(await can('patch', 'leases.coordination.k8s.io/peerage-operator', '-n', namespace)).toBe(true);
     expect(await can('patch', 'leases.coordination.k8s.io/other', '-n', namespace)).toBe(false);
     expect(await can('get', 'secrets', '-n', chains)).toBe(true);
     expect(await can('list', 'secrets', '-n', chains)).toBe(false);
@@ -125,5 +125,8 @@ describe.skipIf(!refereePath('helm'))('a release', () => {
     expect(await can('list', 'nodes.peerage.dev', '-n', chains)).toBe(true);
     expect(await can('get', 'secrets', '-n', namespace)).toBe(false);
     expect(await can('list', 'nodes.peerage.dev', '-A')).toBe(false);
+    expect(await can('get', `namespace/${chains}`, '-n', chains)).toBe(true);
+    expect(await can('get', 'namespace/kube-system')).toBe(true);
+    expect(await can('get', `namespace/${namespace}`, '-n', namespace)).toBe(false);
   });
 });

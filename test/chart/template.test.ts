@@ -163,17 +163,12 @@ describe.skipIf(!refereePath('helm'))('chart', () => {
     }
   });
 
-  test('keeps to the watched namespaces, but for Namespaces themselves', async () => {
+  test('keeps to the watched namespaces, but for the UID of kube-system', async () => {
     const manifests = await render({ values: { watchNamespaces: ['chains', 'games'] } });
-    expect(rightsOf(one(manifests, 'ClusterRole', 'peerage'))).toEqual([
-      '/namespaces get',
-      '/namespaces list',
-      '/namespaces watch',
+    expect(one(manifests, 'ClusterRole', 'peerage').rules).toEqual([
+      { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
     ]);
-    const everywhere = await render();
-    const moved = rightsOf(one(everywhere, 'ClusterRole', 'peerage')).filter(
-      (r) => !r.includes('/namespaces '),
-    );
+    const moved = rightsOf(one(await render(), 'ClusterRole', 'peerage'));
     const roles = manifests.filter(({ kind, metadata }) => kind === 'Role' && metadata.name === 'peerage');
     expect(roles.map(({ metadata }) => metadata.namespace)).toEqual(['chains', 'games']);
     for (const role of roles) expect(rightsOf(role)).toEqual(moved);
@@ -185,6 +180,18 @@ describe.skipIf(!refereePath('helm'))('chart', () => {
       expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'peerage', namespace: 'peerage-system' }]);
     }
     expect(envOf(manifests).PEERAGE_WATCH_NAMESPACES).toBe('chains,games');
+  });
+
+  test('needs nothing of the cluster when it has a cluster id and watched namespaces', async () => {
+    const values = {
+      watchNamespaces: ['chains'],
+      clusterId: 'blue',
+      rbac: { aggregate: false },
+      crds: { install: false },
+    };
+    const kinds = (await render({ values })).map(({ kind }) => kind);
+    expect(kinds).toContain('Role');
+    expect(kinds.filter((kind) => kind.startsWith('Cluster'))).toEqual([]);
   });
 
   test('lets admins alone write CloudCredentials, as an ambient one acts as the operator', async () => {
