@@ -13,6 +13,12 @@ interface Happened {
   readonly object: KubeObject;
 }
 
+/** How watches were last told something that is no change of an object. */
+interface Told {
+  readonly round: number;
+  readonly version: number;
+}
+
 export interface FakeApi extends KubeClient {
   /** Every call made: `patch nodes chains/a`. */
   readonly calls: string[];
@@ -24,6 +30,8 @@ export interface FakeApi extends KubeClient {
   endWatches(error?: Error): void;
   /** From now on watches can no longer begin at a version before the present one. */
   forgetHistory(): void;
+  /** Tells every watch the present version, as the server does once a minute. */
+  bookmark(): void;
   /** Watches being served now. */
   readonly watches: number;
 }
@@ -42,6 +50,7 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
   let version = 1;
   let oldest = 0;
   let ended: { readonly round: number; readonly error: Error | undefined } = { round: 0, error: undefined };
+  let bookmarked: Told = { round: 0, version: 0 };
   let watches = 0;
 
   const wake = () => {
@@ -162,6 +171,7 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
         await call('watch', plural, `${namespace ?? ''} from ${resourceVersion}`, () => undefined);
         if (compareVersions(resourceVersion, String(oldest)) < 0) throw refused(410, 'Expired', 'too old');
         const { round } = ended;
+        let bookmark = bookmarked.round;
         let seen = Number(resourceVersion);
         watches += 1;
         try {
@@ -171,6 +181,10 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
               seen = event.version;
               if (namespace !== undefined && event.object.metadata.namespace !== namespace) continue;
               yield { type: event.type, object: definition.parse(event.object) };
+            }
+            if (bookmarked.round !== bookmark) {
+              bookmark = bookmarked.round;
+              yield { type: 'BOOKMARK', resourceVersion: String(bookmarked.version) };
             }
             // More may have happened while the reader was busy with these.
             if (history.length > upTo) continue;
@@ -230,6 +244,10 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
     forgetHistory() {
       version += 1;
       oldest = version;
+    },
+    bookmark() {
+      bookmarked = { round: bookmarked.round + 1, version };
+      wake();
     },
     get watches() {
       return watches;

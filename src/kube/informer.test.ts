@@ -125,6 +125,21 @@ describe('an informer', () => {
     expect(restarts).toEqual(['error', 'gone']);
   });
 
+  test('need not list anew when a bookmark has told it a version that is still known', async () => {
+    start();
+    await clock.settle();
+    await api.resource({ ...things.definition, plural: 'others' }).create({ metadata: { name: 'x' } });
+    api.forgetHistory();
+    api.bookmark();
+    await clock.settle();
+    api.endWatches(new Error('connection reset'));
+    await clock.advance(800);
+    await create('a', 'red');
+    await clock.settle();
+    expect(restarts).toEqual(['error']);
+    expect(seen).toEqual(['added ns/a red']);
+  });
+
   test('begins again at once when a watch has had its time', async () => {
     start();
     await clock.advance(300_000);
@@ -274,11 +289,14 @@ describe('reading one’s own writes', () => {
     const again = new Informer<Thing>({
       ...{ clock, logger: silentLogger, resource: { ...things, list: async () => answer } },
     });
+    const heard: string[] = [];
+    again.onChange(({ type, key }) => heard.push(`${type} ${key}`));
     again.observe(written);
     stop = new AbortController();
     running = again.run(stop.signal);
     await clock.settle();
     expect(again.get('ns/a')?.metadata.uid).toBe(written.metadata.uid);
+    expect(heard).toEqual(['added ns/a', 'added ns/early']);
     expect(informer.get('ns/early')?.metadata.uid).toBe(own.metadata.uid);
   });
 

@@ -100,6 +100,18 @@ describe('a call', () => {
     );
   });
 
+  test('follows a list page by page, and answers with the version that all pages share', async () => {
+    handle = (request, response) => {
+      const second = request.url?.includes('continue=page-2');
+      const metadata = { resourceVersion: '40', ...(!second && { continue: 'page-2' }) };
+      const items = [{ metadata: { ...object.metadata, name: second ? 'b' : 'a' } }];
+      response.end(JSON.stringify({ metadata, items }));
+    };
+    const { items, resourceVersion } = await things.list();
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['a', 'b']);
+    expect(resourceVersion).toBe('40');
+  });
+
   test('uses one connection for many', async () => {
     answer(200, object);
     let connections = 0;

@@ -65,6 +65,13 @@ describe('a Secret', () => {
     expect(await revealed()).toBe('planted-4');
   });
 
+  test('that is found to be gone is forgotten at once', async () => {
+    await revealed();
+    await secrets.delete(name);
+    expect(await reader.read(name, { fresh: true })).toBeUndefined();
+    expect(await reader.read(name)).toBeUndefined();
+  });
+
   test('can be held and released, also when it is gone', async () => {
     expect((await reader.hold(name, 'peerage.dev/credential'))?.metadata.finalizers).toEqual([
       'peerage.dev/credential',

@@ -75,7 +75,6 @@ export async function* lines(
       rest = rest.slice(start);
     }
   } catch (cause) {
-    if (cause instanceof KubeError) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new KubeError(call.what, { status: 0, reason: 'NoAnswer', body: { message }, cause });
   }

@@ -75,17 +75,11 @@ describe('a work queue', () => {
   });
 
   test('adds many waiting keys in the order of their times', async () => {
-    for (const [key, delayMs] of [
-      ['c', 30],
-      ['a', 10],
-      ['e', 50],
-      ['b', 20],
-      ['d', 40],
-    ] as const) {
-      queue.addAfter(key, delayMs);
-    }
+    // 7 and 41 share no factor: every time from 0 to 40 once, in a jumbled order.
+    const times = Array.from({ length: 40 }, (_, n) => ((n + 1) * 7) % 41);
+    for (const time of times) queue.addAfter(`k${time}`, time);
     await clock.advance(50);
-    expect(await drain()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(await drain()).toEqual(times.sort((a, b) => a - b).map((time) => `k${time}`));
   });
 
   test('drops the waiting time of a key when its turn begins: the pass will say when it wants to look again', async () => {

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { withDeadline } from './deadline.ts';
+import { createFakeClock } from './fake-clock.ts';
+
+const never = (signal: AbortSignal) =>
+  new Promise<void>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+
+test('work is told at its deadline, and says what it was', async () => {
+  const clock = createFakeClock();
+  const { signal } = new AbortController();
+  const over = expect(
+    withDeadline({ signal, deadlineMs: 500, clock, what: 'nodes a' }, never),
+  ).rejects.toThrow('nodes a: deadline of 0.5 s passed');
+  await clock.advance(500);
+  await over;
+});
+
+test('work is told when all has been told to end, before it began or after', async () => {
+  const clock = createFakeClock();
+  const outer = new AbortController();
+  const options = { signal: outer.signal, deadlineMs: 500, clock, what: 'nodes a' };
+  const begunBefore = expect(withDeadline(options, never)).rejects.toThrow('SIGTERM');
+  outer.abort(new Error('SIGTERM'));
+  await begunBefore;
+  await expect(withDeadline(options, never)).rejects.toThrow('SIGTERM');
+  expect(clock.pending()).toBe(0);
+});
+
+test('work that ends in time leaves nothing behind', async () => {
+  const clock = createFakeClock();
+  const { signal } = new AbortController();
+  expect(await withDeadline({ signal, deadlineMs: 500, clock, what: 'x' }, async () => 7)).toBe(7);
+  expect(clock.pending()).toBe(0);
+});
