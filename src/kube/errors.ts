@@ -18,7 +18,7 @@ export interface StatusBody {
     | undefined;
 }
 
-/** A call to the API server that did not succeed. `status` 0: no answer came, so a write may or may not have happened. */
+/** A call to the API server that did not succeed. `status` 0: no answer came, so a write may have happened or not. */
 export class KubeError extends Error {
   override readonly name = 'KubeError';
   readonly status: number;

@@ -37,8 +37,8 @@ export interface FakeApi extends KubeClient {
 }
 
 /**
- * An API server for tests, in memory: objects with resourceVersions, optimistic locking, finalizers, watches that resume from a
- * version. Not in it: schemas, defaults, admission, JSON patches and owners' garbage collection.
+ * An API server for tests, in memory: objects with resourceVersions, optimistic locking, finalizers, watches that
+ * resume from a version. Not in it: schemas, defaults, admission, JSON patches and owners' garbage collection.
  */
 export function createFakeApi(now: () => number = () => 0): FakeApi {
   const kinds = new Map<string, Map<string, KubeObject>>();

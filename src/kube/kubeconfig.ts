@@ -50,8 +50,8 @@ const fileSchema = z.object({
   'current-context': z.string().nullish(),
 });
 
-export type ClusterEntry = z.infer<typeof clusterSchema>;
-export type UserEntry = z.infer<typeof userSchema>;
+type ClusterEntry = z.infer<typeof clusterSchema>;
+type UserEntry = z.infer<typeof userSchema>;
 
 /** Which server, and as whom. Paths in it are absolute. */
 export interface Target {

@@ -23,7 +23,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Selection {
+interface Selection {
   /** Absent: all namespaces. */
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;
@@ -43,13 +43,13 @@ export interface PatchOptions extends CallOptions {
   readonly force?: boolean;
 }
 
-export interface DeleteOptions extends CallOptions {
+interface DeleteOptions extends CallOptions {
   /** Refused with 409 when the object is another or a newer one by now. */
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
 }
 
-export interface WatchOptions extends Selection, CallOptions {
+interface WatchOptions extends Selection, CallOptions {
   readonly resourceVersion: string;
   /** When the server shall end the watch. */
   readonly timeoutSeconds: number;

@@ -22,7 +22,7 @@ export interface TakeOptions {
 }
 
 export interface Budgets<Bucket extends string> {
-  /** Resolves when the units may be spent. More than the burst at once: when the bucket is full, and it owes the rest. */
+  /** Resolves when the units may be spent. More than the burst: when the bucket is full, which then owes the rest. */
   take(bucket: Bucket, units: number, options: TakeOptions): Promise<void>;
   /** The provider throttled us: others spend from the same limit. Nothing is left, and refilling starts slowly. */
   empty(bucket: Bucket): void;
@@ -56,7 +56,7 @@ export function createBudgets<Bucket extends string>(options: BudgetsOptions<Buc
   };
 }
 
-/** After a throttle answer the bucket fills at this part of its rate at least, and is back at all of it after a while. */
+/** After a throttle answer the bucket fills at no less than this part of its rate, and fully again after a while. */
 const slowest = 1 / 8;
 const recoveryMs = 30_000;
 /** Calls that were under way together are throttled together: that is one throttling. */

@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** Undefined when all is well, else what is wrong. Reads state; does not go and look. */
-export type Check = () => string | undefined;
+type Check = () => string | undefined;
 
 export interface HealthOptions {
   /** `host:port`, `[::]:port`, or `:port` for every address; port 0 takes a free one. */

@@ -55,10 +55,10 @@ export interface ElectionOptions {
 }
 
 /**
- * Leader election on a Lease, as in client-go, with two differences. `held` is not a memory of having been elected: it is true only
- * while, by our own monotonic clock, nobody else can have taken over, counted from before the last renewal was sent. So a
- * process that was frozen for a minute knows at once that it does not lead. And losing the Lease does not end the
- * process: work stops, and it stands for election again.
+ * Leader election on a Lease, as in client-go, with two differences. `held` is not a memory of having been elected:
+ * it is true only while, by our own monotonic clock, nobody else can have taken over, counted from before the last
+ * renewal was sent. So a process that was frozen for a minute knows at once that it does not lead. And losing the
+ * Lease does not end the process: work stops, and it stands for election again.
  */
 export class Election implements Leadership {
   readonly #options: Required<Omit<ElectionOptions, 'onChange'>> & Pick<ElectionOptions, 'onChange'>;
@@ -91,8 +91,8 @@ export class Election implements Leadership {
   }
 
   /**
-   * Until the signal: waits to be elected, then runs `whenLeader`, whose signal is aborted when the Lease is lost or `signal` is
-   * aborted. The Lease is renewed until `whenLeader` has ended, and only then given up.
+   * Until the signal: waits to be elected, then runs `whenLeader`, whose signal is aborted when the Lease is lost or
+   * `signal` is aborted. The Lease is renewed until `whenLeader` has ended, and only then given up.
    */
   async run(signal: AbortSignal, whenLeader: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { clock, logger, identity, onChange } = this.#options;

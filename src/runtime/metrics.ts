@@ -3,11 +3,11 @@ export interface Counter<Label extends string> {
   inc(labels: Readonly<Record<Label, string>>, value?: number): void;
 }
 
-export interface Gauge<Label extends string> {
+interface Gauge<Label extends string> {
   set(labels: Readonly<Record<Label, string>>, value: number): void;
 }
 
-export interface Histogram<Label extends string> {
+interface Histogram<Label extends string> {
   observe(labels: Readonly<Record<Label, string>>, value: number): void;
 }
 
