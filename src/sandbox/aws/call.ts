@@ -23,7 +23,7 @@ export interface Call {
 }
 
 /** Answers a call with the content of its response element, or throws an ApiError. */
-export type Handler = (call: Call) => string;
+type Handler = (call: Call) => string;
 
 /** Handlers by action name. */
 export type Handlers = Readonly<Record<string, Handler>>;

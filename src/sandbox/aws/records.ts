@@ -119,7 +119,7 @@ export interface Instance {
   readonly stoppedAt: number | undefined;
 }
 
-export interface BalancerZone {
+interface BalancerZone {
   readonly zone: string;
   readonly subnetId: string;
 }

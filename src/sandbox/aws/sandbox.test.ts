@@ -5,7 +5,6 @@ import {
   DescribeInstancesCommand,
   DescribeSubnetsCommand,
   DescribeVpcsCommand,
-  EC2Client,
   RunInstancesCommand,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
@@ -16,40 +15,15 @@ import {
   DeleteLoadBalancerCommand,
   DeleteTargetGroupCommand,
   DescribeTargetHealthCommand,
-  ElasticLoadBalancingV2Client,
   RegisterTargetsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
-import { afterEach, expect, test } from 'vitest';
-import { createFakeClock } from '../../runtime/fake-clock.ts';
-import { type AwsSandbox, startAwsSandbox } from './sandbox.ts';
-
-const stops: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
-});
-
-function clientsOf(sandbox: AwsSandbox) {
-  const config = {
-    endpoint: sandbox.url,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'unused' },
-    maxAttempts: 1,
-  };
-  return {
-    ec2: new EC2Client(config),
-    elb: new ElasticLoadBalancingV2Client(config),
-    sts: new STSClient(config),
-    ssm: new SSMClient(config),
-  };
-}
+import { GetParameterCommand } from '@aws-sdk/client-ssm';
+import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+import { expect, test } from 'vitest';
+import { openTestbed } from './testbed.ts';
 
 test('a machine behind a balancer lives from the first call to the last', async () => {
-  const clock = createFakeClock();
-  const sandbox = await startAwsSandbox({ clock });
-  stops.push(sandbox.stop);
-  const { ec2, elb, sts, ssm } = clientsOf(sandbox);
+  const { sandbox, clock, ec2, elb, sts, ssm } = await openTestbed({ throttle: 'published' });
 
   const { Account } = await sts.send(new GetCallerIdentityCommand({}));
   expect(Account).toBe('123456789012');

@@ -57,7 +57,7 @@ export interface AwsSandboxOptions {
 }
 
 /** What can be changed while it runs. */
-export type LiveSettings = Pick<
+type LiveSettings = Pick<
   AwsSandboxOptions,
   | 'bootMs'
   | 'shutdownMs'
@@ -92,7 +92,7 @@ export interface AwsSandbox {
   };
 }
 
-export interface FaultControls {
+interface FaultControls {
   add(spec: FaultSpec): Fault;
   remove(id: string): void;
   list(): readonly Fault[];

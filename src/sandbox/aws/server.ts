@@ -101,7 +101,10 @@ async function carryOut(
     return { name: 'ok', content };
   } catch (error) {
     if (error instanceof ApiError) return { name: error.code, content: '', error };
-    throw error;
+    if (stages.stopping.aborted) return { name: 'dropRequest', content: undefined };
+    // A fault of this program: told to the caller in full, and not an answer that any real API gives.
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { name: 'SandboxFault', content: '', error: refuse('SandboxFault', message, 500) };
   }
 }
 

@@ -32,7 +32,7 @@ export interface RegionState {
   readonly listeners: readonly Listener[];
 }
 
-export interface TargetView {
+interface TargetView {
   readonly instanceId: string;
   readonly port: number;
   readonly state: TargetState;

@@ -26,7 +26,7 @@ export function timestamp(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-export function escapeXml(text: string): string {
+function escapeXml(text: string): string {
   return /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, (character) => entities[character] ?? '') : text;
 }
 

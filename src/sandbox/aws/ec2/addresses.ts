@@ -49,7 +49,7 @@ function heldIn(region: Region, subnetId: string): Map<string, string> {
 }
 
 /** How many addresses a block has. */
-export function sizeOf(cidr: string): number {
+function sizeOf(cidr: string): number {
   return 2 ** (32 - Number(cidr.split('/')[1] ?? '32'));
 }
 

@@ -198,7 +198,7 @@ export function associationXml(region: Region, publicIp: string): string {
   );
 }
 
-export function privateDnsName(region: Region, address: string): string {
+function privateDnsName(region: Region, address: string): string {
   const domain = region.name === 'us-east-1' ? 'ec2.internal' : `${region.name}.compute.internal`;
   return `ip-${address.replaceAll('.', '-')}.${domain}`;
 }

@@ -164,7 +164,7 @@ function presentInstance(region: Region, id: string, now: number): Instance | un
 }
 
 /** All instances of these ids, or EC2's complaint about those it does not know. */
-export function findAll(ids: readonly string[], find: (id: string) => Instance | undefined): Instance[] {
+function findAll(ids: readonly string[], find: (id: string) => Instance | undefined): Instance[] {
   const malformed = ids.find((id) => !/^i-([0-9a-f]{8}|[0-9a-f]{17})$/.test(id));
   if (malformed !== undefined) throw refuse('InvalidInstanceID.Malformed', `Invalid id: "${malformed}"`);
   const unknown: string[] = [];

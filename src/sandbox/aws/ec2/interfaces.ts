@@ -27,7 +27,7 @@ interface NetworkInterface {
 export const interfaceHandlers: Handlers = { DescribeNetworkInterfaces: describeNetworkInterfaces };
 
 /** All interfaces at a moment, with those that a deleted balancer has not yet let go of. */
-export function interfacesAt(region: Region, at: number): NetworkInterface[] {
+function interfacesAt(region: Region, at: number): NetworkInterface[] {
   const ofInstances = region.instances
     .seen(at)
     .filter((instance) => isAlive(region, instance, at))
