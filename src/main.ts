@@ -1,8 +1,8 @@
 /** The operator, put together in one place: caches, what the controllers share, the controllers, and what runs when. */
 import { randomUUID } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
-import { CLOUDS } from './clouds/index.ts';
 import type { Machine } from './clouds/cloud.ts';
+import { CLOUDS } from './clouds/index.ts';
 import { type Config, parseConfig } from './config.ts';
 import { networkKeyOf } from './controllers/belonging.ts';
 import { createCredentialController } from './controllers/credential.ts';
@@ -69,7 +69,13 @@ async function operate(config: Config): Promise<boolean> {
   function createElection({ leaderElectNamespace }: Config, kube: KubeClient, name: string): Election {
     const namespace = leaderElectNamespace ?? kube.namespace ?? 'default';
     const store = createLeaseStore(kube, { namespace, name: 'peerage-operator' });
-    return new Election({ store, identity: name, clock, logger, onChange: (leading) => metrics.leader.set({}, leading ? 1 : 0) });
+    return new Election({
+      store,
+      identity: name,
+      clock,
+      logger,
+      onChange: (leading) => metrics.leader.set({}, leading ? 1 : 0),
+    });
   }
 
   const cluster = config.clusterId ?? (await readClusterId(client, { signal }));
@@ -81,7 +87,13 @@ async function operate(config: Config): Promise<boolean> {
   // ----------------------------------------------------------------------------------------------- caches
   function informer<T extends KubeObject>(definition: ResourceDefinition<T>) {
     const resource = client.resource(definition);
-    const cache = new Informer({ resource, namespaces: config.watchNamespaces, clock, logger, restarts: metrics.watchRestarts });
+    const cache = new Informer({
+      resource,
+      namespaces: config.watchNamespaces,
+      clock,
+      logger,
+      restarts: metrics.watchRestarts,
+    });
     return { cache, resource: observing(resource, cache) };
   }
   const { cache: networks, resource: networkResource } = informer(NETWORKS);
@@ -99,13 +111,21 @@ async function operate(config: Config): Promise<boolean> {
       return record && `${record.token}/${record.index}`;
     }),
   );
-  nodes.addIndex('machine', ({ parsed: node }) => (node.ok && node.value.status.machine ? [node.value.status.machine.id] : []));
+  nodes.addIndex('machine', ({ parsed: node }) =>
+    node.ok && node.value.status.machine ? [node.value.status.machine.id] : [],
+  );
   nodes.addIndex('credential', ({ parsed: node }) =>
     node.ok ? [keyOf({ namespace: node.value.metadata.namespace, ...node.value.spec.credentialRef })] : [],
   );
   networks.addIndex('credential', ({ metadata, parsed: network }) =>
     network.ok
-      ? [...new Set(network.value.spec.placements.map(({ credentialRef }) => keyOf({ namespace: metadata.namespace, ...credentialRef })))]
+      ? [
+          ...new Set(
+            network.value.spec.placements.map(({ credentialRef }) =>
+              keyOf({ namespace: metadata.namespace, ...credentialRef }),
+            ),
+          ),
+        ]
       : [],
   );
 
@@ -117,18 +137,24 @@ async function operate(config: Config): Promise<boolean> {
         credentialQueue.add(keyOf({ namespace: object.metadata.namespace, ...credentialRef }));
     }
     const isHeld = (object: typeof now) => object?.parsed.ok === true && object.parsed.value.spec.paused;
-    const isLeaving = now === undefined || now.metadata.deletionTimestamp !== before?.metadata.deletionTimestamp;
+    const isLeaving =
+      now === undefined || now.metadata.deletionTimestamp !== before?.metadata.deletionTimestamp;
     if (isLeaving || isHeld(now) !== isHeld(before))
       for (const { metadata } of nodes.byIndex('network', key)) nodeQueue.add(keyOf(metadata));
   });
   nodes.onChange(({ key, type, now, before }) => {
     nodeQueue.add(key);
-    const network = networkKeyOf(now ?? before ?? { metadata: { name: '', uid: '', resourceVersion: '', creationTimestamp: '' } });
+    const network = networkKeyOf(
+      now ?? before ?? { metadata: { name: '', uid: '', resourceVersion: '', creationTimestamp: '' } },
+    );
     if (network !== undefined) networkQueue.addAfter(network, networkGatherMs);
     if (type === 'modified') return;
     const changed = now ?? before;
     if (changed?.parsed.ok === true)
-      credentialQueue.addAfter(keyOf({ namespace: changed.metadata.namespace, ...changed.parsed.value.spec.credentialRef }), networkGatherMs);
+      credentialQueue.addAfter(
+        keyOf({ namespace: changed.metadata.namespace, ...changed.parsed.value.spec.credentialRef }),
+        networkGatherMs,
+      );
   });
   credentials.onChange(({ key, now, before }) => {
     credentialQueue.add(key);
@@ -154,8 +180,10 @@ async function operate(config: Config): Promise<boolean> {
     credentialResource,
     secrets,
     namespaceLabels: createNamespaceLabels({ client, clock }),
-    gateOf: (cloud, budgets) => createGate({ cloud, budgets, leadership, paused: config.paused, metrics, clock }),
-    onWait: (cloud, bucket, waitedMs) => metrics.budgetWaitSeconds.observe({ cloud, bucket }, waitedMs / 1000),
+    gateOf: (cloud, budgets) =>
+      createGate({ cloud, budgets, leadership, paused: config.paused, metrics, clock }),
+    onWait: (cloud, bucket, waitedMs) =>
+      metrics.budgetWaitSeconds.observe({ cloud, bucket }, waitedMs / 1000),
     cluster,
     clock,
   });
@@ -176,7 +204,8 @@ async function operate(config: Config): Promise<boolean> {
     onView: (_, before, now) => {
       for (const [id, { health, pools }] of now.members) {
         const last = before?.members.get(id);
-        if (last?.health !== health || last.pools !== pools || before?.pools !== now.pools) wakeNodesOf({ id });
+        if (last?.health !== health || last.pools !== pools || before?.pools !== now.pools)
+          wakeNodesOf({ id });
       }
       for (const id of before?.members.keys() ?? []) if (!now.members.has(id)) wakeNodesOf({ id });
     },
@@ -194,7 +223,13 @@ async function operate(config: Config): Promise<boolean> {
     onLaunched: (head, count, zone) => {
       const network = networks.get(networkKeyOf(head) ?? '');
       const note = `launched ${count} ${count === 1 ? 'machine' : 'machines'} in ${zone}`;
-      events.event({ regarding: network ?? head, type: 'Normal', reason: 'Launching', action: 'Launch', note });
+      events.event({
+        regarding: network ?? head,
+        type: 'Normal',
+        reason: 'Launching',
+        action: 'Launch',
+        note,
+      });
     },
     logger,
     metrics,
@@ -215,7 +250,19 @@ async function operate(config: Config): Promise<boolean> {
   }
 
   // ------------------------------------------------------------------------------------------ controllers
-  const shared = { networks, networkResource, nodes, nodeResource, sessions, inventory, fabrics, events, cluster, clock, logger };
+  const shared = {
+    networks,
+    networkResource,
+    nodes,
+    nodeResource,
+    sessions,
+    inventory,
+    fabrics,
+    events,
+    cluster,
+    clock,
+    logger,
+  };
   const { paused } = config;
   const networkController = createNetworkController({ ...shared, paused });
   const nodeController = createNodeController({
@@ -268,9 +315,23 @@ async function operate(config: Config): Promise<boolean> {
     config.metricsAddress === undefined
       ? undefined
       : await serveHealth({ address: config.metricsAddress, metrics: () => metrics.scrape() });
-  logger.info({ cluster, server: client.server, healthPort: health.port, metricsPort: metricsServer?.port ?? health.port }, 'started');
+  logger.info(
+    {
+      cluster,
+      server: client.server,
+      healthPort: health.port,
+      metricsPort: metricsServer?.port ?? health.port,
+    },
+    'started',
+  );
 
-  function control(name: string, queue: WorkQueue, concurrency: number, reconcile: (key: string, signal: AbortSignal) => Promise<Outcome>, until: AbortSignal) {
+  function control(
+    name: string,
+    queue: WorkQueue,
+    concurrency: number,
+    reconcile: (key: string, signal: AbortSignal) => Promise<Outcome>,
+    until: AbortSignal,
+  ) {
     return runController({
       name,
       concurrency,

@@ -12,7 +12,10 @@ export interface Backoff {
 }
 
 export function createBackoff(clock: Clock): Backoff {
-  const entries = new Map<string, { trouble: Trouble; count: number; until: number; token: string | undefined }>();
+  const entries = new Map<
+    string,
+    { trouble: Trouble; count: number; until: number; token: string | undefined }
+  >();
   return {
     fail(key, trouble, token) {
       const count = (entries.get(key)?.count ?? 0) + 1;

@@ -1,7 +1,7 @@
-import { FINALIZER } from '../api/names.ts';
 import { cloudOf } from '../api/cloud-member.ts';
 import type { Condition } from '../api/common.ts';
 import type { CloudCredential, CloudCredentialStatus } from '../api/credential.ts';
+import { FINALIZER } from '../api/names.ts';
 import type { Network } from '../api/network.ts';
 import type { Node } from '../api/node.ts';
 import type { Cloud } from '../clouds/cloud.ts';
@@ -39,7 +39,17 @@ const secretLookMs = 30_000;
 const usersTold = 5;
 
 export function createCredentialController(options: CredentialControllerOptions) {
-  const { credentials, credentialResource, networks, nodes, secrets, holdSecrets, sessions, clock, onChanged } = options;
+  const {
+    credentials,
+    credentialResource,
+    networks,
+    nodes,
+    secrets,
+    holdSecrets,
+    sessions,
+    clock,
+    onChanged,
+  } = options;
   const backoff = createBackoff(clock);
   const lastSeen = new Map<string, string>();
 
@@ -62,13 +72,20 @@ export function createCredentialController(options: CredentialControllerOptions)
     const secret = { namespace: seen.metadata.namespace, name: secretName ?? '' };
 
     if (users.length === 0) {
-      if (secretName !== undefined && hasFinalizer(seen, FINALIZER) && !isSecretShared(key, secret)) await secrets.release(secret, FINALIZER, { signal });
-      const left = hasFinalizer(seen, FINALIZER) ? await removeFinalizer(credentialResource, seen, FINALIZER, { signal }) : seen;
+      if (secretName !== undefined && hasFinalizer(seen, FINALIZER) && !isSecretShared(key, secret))
+        await secrets.release(secret, FINALIZER, { signal });
+      const left = hasFinalizer(seen, FINALIZER)
+        ? await removeFinalizer(credentialResource, seen, FINALIZER, { signal })
+        : seen;
       if (leaving || left === undefined) return done;
       return await verify(key, left, users, signal);
     }
     if (leaving && hasFinalizer(seen, FINALIZER)) {
-      const standing: Standing = { kind: 'working', reason: 'InUse', message: `still used by ${tell(users)}` };
+      const standing: Standing = {
+        kind: 'working',
+        reason: 'InUse',
+        message: `still used by ${tell(users)}`,
+      };
       await write(seen, { ...found(seen), usedBy: users.length }, standing, signal);
       return done;
     }
@@ -80,13 +97,23 @@ export function createCredentialController(options: CredentialControllerOptions)
     return await verify(key, seen, users, signal);
   }
 
-  async function verify(key: string, seen: Seen<CloudCredential>, users: readonly string[], signal: AbortSignal): Promise<Outcome> {
+  async function verify(
+    key: string,
+    seen: Seen<CloudCredential>,
+    users: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     try {
       const [region = defaultRegion(seen)] = notedRegions(seen);
       const { account, principal } = await sessions.verify(seen, region, signal);
       backoff.forget(key);
       announce(key, `${seen.metadata.generation} ${account} ${principal}`);
-      await write(seen, { account, principal, usedBy: users.length }, { kind: 'ready', reason: 'Verified', message: `the cloud knows us as ${principal}` }, signal);
+      await write(
+        seen,
+        { account, principal, usedBy: users.length },
+        { kind: 'ready', reason: 'Verified', message: `the cloud knows us as ${principal}` },
+        signal,
+      );
       return again(secretLookMs, 'the Secret may change');
     } catch (error) {
       const trouble = troubleOf(error, backoff.failures(key));
@@ -120,7 +147,10 @@ export function createCredentialController(options: CredentialControllerOptions)
     return users.sort();
   }
 
-  function isSecretShared(key: string, secret: { readonly namespace: string; readonly name: string }): boolean {
+  function isSecretShared(
+    key: string,
+    secret: { readonly namespace: string; readonly name: string },
+  ): boolean {
     return credentials.list(secret.namespace).some((other) => {
       const otherKey = keyOf(other.metadata);
       if (otherKey === key || !other.parsed.ok || usersOf(otherKey).length === 0) return false;
@@ -143,20 +173,34 @@ export function createCredentialController(options: CredentialControllerOptions)
     return { ...(account !== undefined && { account }), ...(principal !== undefined && { principal }) };
   }
 
-  async function write(seen: Seen<CloudCredential>, status: CloudCredentialStatus, standing: Standing, signal: AbortSignal): Promise<void> {
+  async function write(
+    seen: Seen<CloudCredential>,
+    status: CloudCredentialStatus,
+    standing: Standing,
+    signal: AbortSignal,
+  ): Promise<void> {
     const before: CloudCredentialStatus = seen.parsed.ok ? seen.parsed.value.status : {};
     const { generation: observedGeneration } = seen.metadata;
     const now = clock.now();
     const standings = conditionsFor(before.conditions, standing, { generation: observedGeneration, now });
     const kept: Condition[] = [...standings.filter(({ type }) => type !== 'Protected')];
-    const [protection] = setCondition(before.conditions?.filter(({ type }) => type === 'Protected'), { ...protectionOf(seen, status), observedGeneration }, now);
+    const [protection] = setCondition(
+      before.conditions?.filter(({ type }) => type === 'Protected'),
+      { ...protectionOf(seen, status), observedGeneration },
+      now,
+    );
     if (protection !== undefined) kept.push({ ...protection, observedGeneration });
-    await writeStatus(credentialResource, seen, { before, after: { ...status, observedGeneration, conditions: kept }, signal });
+    await writeStatus(credentialResource, seen, {
+      before,
+      after: { ...status, observedGeneration, conditions: kept },
+      signal,
+    });
   }
 
   function protectionOf(seen: Seen<CloudCredential>, { usedBy = 0 }: CloudCredentialStatus) {
     const type = 'Protected';
-    if (usedBy === 0) return { type, status: 'False', reason: 'Unused', message: 'nothing uses it, so it can go' } as const;
+    if (usedBy === 0)
+      return { type, status: 'False', reason: 'Unused', message: 'nothing uses it, so it can go' } as const;
     if (!holdSecrets)
       return {
         type,
@@ -164,8 +208,14 @@ export function createCredentialController(options: CredentialControllerOptions)
         reason: 'FinalizerOff',
         message: 'its Secret is not held: deleting the namespace can leave machines that nobody can reach',
       } as const;
-    if (!hasFinalizer(seen, FINALIZER)) return { type, status: 'False', reason: 'InUse', message: 'not held yet' } as const;
-    return { type, status: 'True', reason: 'FinalizersInPlace', message: 'it and its Secret stay while they are in use' } as const;
+    if (!hasFinalizer(seen, FINALIZER))
+      return { type, status: 'False', reason: 'InUse', message: 'not held yet' } as const;
+    return {
+      type,
+      status: 'True',
+      reason: 'FinalizersInPlace',
+      message: 'it and its Secret stay while they are in use',
+    } as const;
   }
 
   function tell(users: readonly string[]): string {

@@ -60,11 +60,16 @@ export function createFabrics({
         const next = steps.find(({ waits }) => waits === undefined);
         if (next === undefined || dryRun || view.trouble !== undefined) return { view, steps, ran };
         if (ran.length >= mostSteps)
-          throw new Error(`${scopeKeyOf(goal.scope.owner)}: still ${next.verb} ${next.kind} ${next.name} after ${mostSteps} steps`);
+          throw new Error(
+            `${scopeKeyOf(goal.scope.owner)}: still ${next.verb} ${next.kind} ${next.name} after ${mostSteps} steps`,
+          );
         await fabric.run(next, signal);
         ran.push(next);
         const { verb, kind, name, because } = next;
-        logger.info({ scope: scopeKeyOf(goal.scope.owner), verb, kind, name, because }, 'changed the surroundings');
+        logger.info(
+          { scope: scopeKeyOf(goal.scope.owner), verb, kind, name, because },
+          'changed the surroundings',
+        );
       }
     },
     lastView: (scopeKey) => views.get(scopeKey),

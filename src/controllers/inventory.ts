@@ -167,7 +167,8 @@ export class RegionInventory {
         logger.warn({ region: this.key, error: describeError(error) }, 'machines could not be listed');
     }
     const pause = this.#underWay.size > 0 ? busyMs : restMs;
-    this.#nextAt = clock.monotonic() + Math.min(pause * 2 ** Math.min(this.#failures, 6), Math.max(restMs, busyMs));
+    this.#nextAt =
+      clock.monotonic() + Math.min(pause * 2 ** Math.min(this.#failures, 6), Math.max(restMs, busyMs));
   }
 
   #merge(listed: readonly Machine[], startedAt: number): void {

@@ -1,11 +1,12 @@
 /** The three kinds as the controllers read them: parsed once, on their way into the cache. */
+
+import type { z } from 'zod';
 import { API_VERSION, GROUP, VERSION } from '../api/common.ts';
 import { type CloudCredential, cloudCredential } from '../api/credential.ts';
 import { type Network, network } from '../api/network.ts';
 import { type Node, node } from '../api/node.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceDefinition } from '../kube/resource.ts';
-import type { z } from 'zod';
 
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
@@ -33,7 +34,9 @@ function define<T>(kind: string, plural: string, schema: z.ZodType<T>): Resource
         metadata: { ...metadata, namespace: metadata.namespace ?? '', generation: metadata.generation ?? 0 },
         // What parsed is kept once.
         ...(parsed.success ? {} : raw),
-        parsed: parsed.success ? { ok: true, value: parsed.data } : { ok: false, message: firstIssue(parsed.error) },
+        parsed: parsed.success
+          ? { ok: true, value: parsed.data }
+          : { ok: false, message: firstIssue(parsed.error) },
       };
     },
   };

@@ -1,17 +1,22 @@
-import { type Attachment, CloudError, type Json, type LaunchRequest } from '../clouds/cloud.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import type { Node } from '../api/node.ts';
-import type { Informer } from '../kube/informer.ts';
+import { type Attachment, CloudError, type Json, type LaunchRequest } from '../clouds/cloud.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { Informer } from '../kube/informer.ts';
 import { keyOf, type ObjectName } from '../kube/object.ts';
 import type { Resource } from '../kube/resource.ts';
 import type { SecretReader } from '../kube/secrets.ts';
-import { formatLaunchRecord, type LaunchRecord, parseLaunchRecord, spentAfter } from '../planning/launch-record.ts';
+import {
+  formatLaunchRecord,
+  type LaunchRecord,
+  parseLaunchRecord,
+  spentAfter,
+} from '../planning/launch-record.ts';
 import { createBatcher } from '../runtime/batcher.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { describeError, toError } from '../runtime/errors.ts';
-import { inParallel } from '../runtime/parallel.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { inParallel } from '../runtime/parallel.ts';
 import type { Metrics } from '../telemetry.ts';
 import { belongingOf } from './belonging.ts';
 import type { RegionInventory } from './inventory.ts';
@@ -75,7 +80,12 @@ export interface Launcher {
    * Finds out what became of a launch, by repeating the call from the head's record. Without `mayCall` nothing is
    * launched: all its Nodes are being deleted.
    */
-  settle(record: LaunchRecord, namespace: string, region: RegionInventory, options: { readonly mayCall: boolean }): void;
+  settle(
+    record: LaunchRecord,
+    namespace: string,
+    region: RegionInventory,
+    options: { readonly mayCall: boolean },
+  ): void;
 }
 
 const callDeadlineMs = 120_000;
@@ -168,7 +178,8 @@ export function createLauncher(options: LauncherOptions): Launcher {
     for (let position = 0; position < written.length; position += 1) {
       while (written[position] === undefined && position < written.length) {
         const last = written.pop();
-        if (last !== undefined) written[position] = await writeRecord(last, recordFor(last, position + 1), signal);
+        if (last !== undefined)
+          written[position] = await writeRecord(last, recordFor(last, position + 1), signal);
       }
     }
     return written.flatMap((seen) => (seen === undefined ? [] : [seen.metadata.name]));
@@ -213,7 +224,10 @@ export function createLauncher(options: LauncherOptions): Launcher {
           : { kind: 'answered', count: answer.machines.length, ...(shortage && { shortage }) },
       );
       metrics.launches.inc({ cloud, outcome: answer.spent ? 'spent' : 'answered' });
-      logger.info({ launch: token, asked: members.length, made: answer.machines.length, zone }, 'launched machines');
+      logger.info(
+        { launch: token, asked: members.length, made: answer.machines.length, zone },
+        'launched machines',
+      );
       if (answer.machines.length > 0) options.onLaunched(head, answer.machines.length, zone);
       await removeUnowned(head, record, region);
     } catch (error) {
@@ -225,13 +239,20 @@ export function createLauncher(options: LauncherOptions): Launcher {
           : { kind: 'unknown', error: toError(error), failures: failed + 1, at: clock.monotonic() },
       );
       metrics.launches.inc({ cloud, outcome: refused ? 'refused' : 'unknown' });
-      logger.warn({ launch: token, zone, error: describeError(error) }, refused ? 'launch was refused' : 'launch has no answer');
+      logger.warn(
+        { launch: token, zone, error: describeError(error) },
+        refused ? 'launch was refused' : 'launch has no answer',
+      );
     } finally {
       for (const name of members) wake(keyOf({ namespace: head.metadata.namespace, name }));
     }
   }
 
-  async function requestOf(head: Seen<Node>, record: LaunchRecord, signal: AbortSignal): Promise<LaunchRequest> {
+  async function requestOf(
+    head: Seen<Node>,
+    record: LaunchRecord,
+    signal: AbortSignal,
+  ): Promise<LaunchRequest> {
     if (!head.parsed.ok) throw new Error(`node ${keyOf(head.metadata)}: ${head.parsed.message}`);
     const node = head.parsed.value;
     const { owner, spec } = belongingOf(node, record.cluster);
@@ -247,7 +268,11 @@ export function createLauncher(options: LauncherOptions): Launcher {
   }
 
   /** A member that was forced out of the cluster after the commit has a machine that nobody will ask for. */
-  async function removeUnowned(head: Seen<Node>, record: LaunchRecord, region: RegionInventory): Promise<void> {
+  async function removeUnowned(
+    head: Seen<Node>,
+    record: LaunchRecord,
+    region: RegionInventory,
+  ): Promise<void> {
     const { namespace } = head.metadata;
     for (const machine of region.launchedBy(record.token)) {
       const name = record.members?.[machine.launch?.index ?? 0];
@@ -318,7 +343,12 @@ export function createLauncher(options: LauncherOptions): Launcher {
       settleNow(record, { namespace, name: record.head.name }, region, mayCall)
         .catch((error: unknown) => {
           const failed = before?.kind === 'unknown' ? before.failures : 0;
-          outcomes.set(token, { kind: 'unknown', error: toError(error), failures: failed + 1, at: clock.monotonic() });
+          outcomes.set(token, {
+            kind: 'unknown',
+            error: toError(error),
+            failures: failed + 1,
+            at: clock.monotonic(),
+          });
         })
         .finally(() => {
           settling.delete(token);

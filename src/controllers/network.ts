@@ -98,11 +98,17 @@ export function createNetworkController(options: NetworkControllerOptions) {
     }
     const sites = sitesOf(key, seen, network);
     if (paused || network.spec.paused) {
-      const standing: Standing = { kind: 'idle', reason: 'Paused', message: 'paused: nothing in the cloud is changed' };
+      const standing: Standing = {
+        kind: 'idle',
+        reason: 'Paused',
+        message: 'paused: nothing in the cloud is changed',
+      };
       await write(seen, tallied(network, sites), standing, signal);
       return done;
     }
-    return leaving ? await takeDown(key, seen, network, sites, signal) : await bringUp(key, seen, network, sites, signal);
+    return leaving
+      ? await takeDown(key, seen, network, sites, signal)
+      : await bringUp(key, seen, network, sites, signal);
   }
 
   function sitesOf(key: string, seen: Seen<Network>, network: Network): readonly Site[] {
@@ -136,17 +142,29 @@ export function createNetworkController(options: NetworkControllerOptions) {
 
     const plan = planNodes({
       network: { name: seen.metadata.name, uid: seen.metadata.uid },
-      placements: sites.filter(({ wished }) => wished).map(({ name, desired, revision }) => ({ name, replicas: desired, revision })),
+      placements: sites
+        .filter(({ wished }) => wished)
+        .map(({ name, desired, revision }) => ({ name, replicas: desired, revision })),
       nodes: nodes.byIndex('network', key).map(factsOf),
     });
-    const around = sites.flatMap((site) => (site.aligned?.steps ?? []).map((step) => ({ ...step, placement: site.name })));
+    const around = sites.flatMap((site) =>
+      (site.aligned?.steps ?? []).map((step) => ({ ...step, placement: site.name })),
+    );
     if (dryRun) {
-      const standing: Standing = { kind: 'idle', reason: 'PlanPending', message: summarize(plan, around.length) };
+      const standing: Standing = {
+        kind: 'idle',
+        reason: 'PlanPending',
+        message: summarize(plan, around.length),
+      };
       const status = { ...tallied(network, sites), plan: planStatus(plan, around) };
       await write(seen, status, standing, signal);
       return again(longestLookMs, 'plan');
     }
-    const blocked = new Set(sites.filter(({ trouble, region }) => trouble !== undefined || region === undefined).map(({ name }) => name));
+    const blocked = new Set(
+      sites
+        .filter(({ trouble, region }) => trouble !== undefined || region === undefined)
+        .map(({ name }) => name),
+    );
     const missing = sites.filter((site) => lacksNodes(site));
     for (const { name } of missing) blocked.add(name);
     seen = await carryOut(seen, network, sites, plan, blocked, signal);
@@ -158,20 +176,36 @@ export function createNetworkController(options: NetworkControllerOptions) {
   }
 
   /** Where something may be made is written down before it is made. */
-  async function notePlaces(seen: Seen<Network>, sites: readonly Site[], signal: AbortSignal): Promise<Seen<Network>> {
+  async function notePlaces(
+    seen: Seen<Network>,
+    sites: readonly Site[],
+    signal: AbortSignal,
+  ): Promise<Seen<Network>> {
     const places = new Map(sites.map(({ name, place }) => [name, place]));
     return await annotatePlaces(seen, places, signal);
   }
 
-  async function annotatePlaces(seen: Seen<Network>, places: ReadonlyMap<string, Place>, signal: AbortSignal): Promise<Seen<Network>> {
+  async function annotatePlaces(
+    seen: Seen<Network>,
+    places: ReadonlyMap<string, Place>,
+    signal: AbortSignal,
+  ): Promise<Seen<Network>> {
     const text = formatPlaces(places);
     if (seen.metadata.annotations?.[ANNOTATIONS.placements] === text) return seen;
     const { resourceVersion } = seen.metadata;
     const annotations = { [ANNOTATIONS.placements]: text };
-    return await networkResource.patch(seen.metadata, { metadata: { resourceVersion, annotations } }, { type: 'merge', signal });
+    return await networkResource.patch(
+      seen.metadata,
+      { metadata: { resourceVersion, annotations } },
+      { type: 'merge', signal },
+    );
   }
 
-  async function forgetGonePlaces(seen: Seen<Network>, sites: readonly Site[], signal: AbortSignal): Promise<Seen<Network>> {
+  async function forgetGonePlaces(
+    seen: Seen<Network>,
+    sites: readonly Site[],
+    signal: AbortSignal,
+  ): Promise<Seen<Network>> {
     const noted = new Map(notedPlaces(seen));
     for (const { name, wished, nodes: left, aligned, owner } of sites) {
       if (wished || left.length > 0 || aligned === undefined || aligned.steps.length > 0) continue;
@@ -185,7 +219,11 @@ export function createNetworkController(options: NetworkControllerOptions) {
   async function look(
     site: Site,
     network: Network,
-    { maxAgeMs, dryRun, signal }: { readonly maxAgeMs: number; readonly dryRun: boolean; readonly signal: AbortSignal },
+    {
+      maxAgeMs,
+      dryRun,
+      signal,
+    }: { readonly maxAgeMs: number; readonly dryRun: boolean; readonly signal: AbortSignal },
   ): Promise<void> {
     const { place, owner, wished } = site;
     const failureKey = scopeKeyOf(owner);
@@ -233,7 +271,11 @@ export function createNetworkController(options: NetworkControllerOptions) {
     return here.flatMap((seen) => {
       const record = recordOf(seen);
       if (record === undefined || seen.metadata.deletionTimestamp !== undefined || !seen.parsed.ok) return [];
-      const { machine } = machinesOf(record, seen.parsed.value.status.machine?.id, region.launchedBy(record.token));
+      const { machine } = machinesOf(
+        record,
+        seen.parsed.value.status.machine?.id,
+        region.launchedBy(record.token),
+      );
       return machine?.state === 'running' ? [machine.id] : [];
     });
   }
@@ -245,7 +287,9 @@ export function createNetworkController(options: NetworkControllerOptions) {
       .all()
       .some(
         ({ owner: of, state }) =>
-          of.network === owner.network && of.placement === owner.placement && (state === 'running' || state === 'pending'),
+          of.network === owner.network &&
+          of.placement === owner.placement &&
+          (state === 'running' || state === 'pending'),
       );
   }
 
@@ -260,7 +304,10 @@ export function createNetworkController(options: NetworkControllerOptions) {
     const creates = [...plan.create, ...(plan.now.create ? [plan.now.create] : [])]
       .filter(({ placement }) => !blocked.has(placement))
       .slice(0, nodesPerPass);
-    const removes = [...plan.remove.map(({ name }) => name), ...(plan.now.remove ? [plan.now.remove] : [])].slice(0, nodesPerPass);
+    const removes = [
+      ...plan.remove.map(({ name }) => name),
+      ...(plan.now.remove ? [plan.now.remove] : []),
+    ].slice(0, nodesPerPass);
     const { namespace } = seen.metadata;
     await inParallel(nodeWriters, removes, async (name) => {
       await nodeResource.delete({ namespace, name }, { signal });
@@ -276,7 +323,12 @@ export function createNetworkController(options: NetworkControllerOptions) {
   }
 
   /** One revision runs one image: what a public parameter names today is written down before the first Node. */
-  async function pin(seen: Seen<Network>, sites: readonly Site[], creates: readonly NewNode[], signal: AbortSignal): Promise<Seen<Network>> {
+  async function pin(
+    seen: Seen<Network>,
+    sites: readonly Site[],
+    creates: readonly NewNode[],
+    signal: AbortSignal,
+  ): Promise<Seen<Network>> {
     const noted = new Map(notedPlaces(seen));
     for (const { name, place, revision, region } of sites) {
       if (region === undefined || !creates.some(({ placement }) => placement === name)) continue;
@@ -287,7 +339,13 @@ export function createNetworkController(options: NetworkControllerOptions) {
     return await annotatePlaces(seen, noted, signal);
   }
 
-  async function createNode(seen: Seen<Network>, network: Network, site: Site, wish: NewNode, signal: AbortSignal): Promise<void> {
+  async function createNode(
+    seen: Seen<Network>,
+    network: Network,
+    site: Site,
+    wish: NewNode,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { client, role, init, secretDelivery } = network.spec;
     const { name, namespace, uid } = seen.metadata;
     const { place, revision } = site;
@@ -306,7 +364,14 @@ export function createNetworkController(options: NetworkControllerOptions) {
               [LABELS.revision]: revision,
             },
             ownerReferences: [
-              { apiVersion: API_VERSION, kind: 'Network', name, uid, controller: true, blockOwnerDeletion: true },
+              {
+                apiVersion: API_VERSION,
+                kind: 'Network',
+                name,
+                uid,
+                controller: true,
+                blockOwnerDeletion: true,
+              },
             ],
           },
           spec: {
@@ -328,7 +393,13 @@ export function createNetworkController(options: NetworkControllerOptions) {
 
   // ------------------------------------------------------------------------------------------ taking down
 
-  async function takeDown(key: string, seen: Seen<Network>, network: Network, sites: readonly Site[], signal: AbortSignal): Promise<Outcome> {
+  async function takeDown(
+    key: string,
+    seen: Seen<Network>,
+    network: Network,
+    sites: readonly Site[],
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     const mine = nodes.byIndex('network', key);
     const staying = mine.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     await inParallel(nodeWriters, staying.slice(0, nodesPerPass), async ({ metadata }) => {
@@ -354,17 +425,32 @@ export function createNetworkController(options: NetworkControllerOptions) {
       trouble === undefined
         ? `${step?.verb} ${step?.kind} ${step?.name}: ${step?.waits ?? 'next'}`
         : `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`;
-    const standing: Standing = { kind: trouble?.stalled === true ? 'stalled' : 'working', reason: trouble?.reason ?? 'Terminating', message };
+    const standing: Standing = {
+      kind: trouble?.stalled === true ? 'stalled' : 'working',
+      reason: trouble?.reason ?? 'Terminating',
+      message,
+    };
     await write(seen, tallied(network, sites), standing, signal);
     return again(trouble?.retryAfterMs ?? busyLookMs, 'surroundings are going');
   }
 
-  async function clear(site: Site, namespace: string, goal: 'nothing' | 'released', signal: AbortSignal): Promise<void> {
+  async function clear(
+    site: Site,
+    namespace: string,
+    goal: 'nothing' | 'released',
+    signal: AbortSignal,
+  ): Promise<void> {
     const failureKey = scopeKeyOf(site.owner);
     try {
       const open = await openPlace(site.place, namespace, signal);
       const scope = { owner: site.owner, spec: site.place.spec };
-      site.aligned = await fabrics.align({ open, goal: { scope, goal }, maxAgeMs: busyLookMs, dryRun: false, signal });
+      site.aligned = await fabrics.align({
+        open,
+        goal: { scope, goal },
+        maxAgeMs: busyLookMs,
+        dryRun: false,
+        signal,
+      });
       backoff.forget(failureKey);
     } catch (error) {
       const trouble = troubleOf(error, backoff.failures(failureKey));
@@ -410,7 +496,9 @@ export function createNetworkController(options: NetworkControllerOptions) {
       return { kind: 'stalled', reason: 'NodesMissing', message };
     }
     const all = sites.flatMap(({ nodes: here }) => here);
-    const ready = all.filter((seen) => factsOf(seen).ready && seen.metadata.deletionTimestamp === undefined).length;
+    const ready = all.filter(
+      (seen) => factsOf(seen).ready && seen.metadata.deletionTimestamp === undefined,
+    ).length;
     const desired = sites.reduce((sum, site) => sum + site.desired, 0);
     const stalled = all.filter((seen) => isStalled(seen));
     const [first] = stalled;
@@ -420,14 +508,24 @@ export function createNetworkController(options: NetworkControllerOptions) {
       const message = `${counts}; ${stalled.length} cannot go on: ${first.metadata.name}: ${why?.message}`;
       return { kind: 'stalled', reason: 'NodesStalled', message };
     }
-    if (plan.replace.length > 0) return { kind: 'working', reason: 'Replacing', message: `${counts}; ${plan.replace.length} are to be replaced, one at a time` };
+    if (plan.replace.length > 0)
+      return {
+        kind: 'working',
+        reason: 'Replacing',
+        message: `${counts}; ${plan.replace.length} are to be replaced, one at a time`,
+      };
     if (plan.create.length > 0 || plan.remove.length > 0 || all.length !== desired)
       return { kind: 'working', reason: 'Scaling', message: `${counts}; ${summarize(plan, 0)}` };
     const [step] = sites.flatMap(({ aligned }) => aligned?.steps ?? []);
     if (ready < desired) return { kind: 'working', reason: 'Progressing', message: counts };
     if (step !== undefined)
-      return { kind: 'working', reason: 'Progressing', message: `${counts}; ${step.verb} ${step.kind} ${step.name}${step.waits === undefined ? '' : `: ${step.waits}`}` };
-    if (sites.some(({ aligned }) => aligned === undefined)) return { kind: 'working', reason: 'Progressing', message: 'the cloud has not been read yet' };
+      return {
+        kind: 'working',
+        reason: 'Progressing',
+        message: `${counts}; ${step.verb} ${step.kind} ${step.name}${step.waits === undefined ? '' : `: ${step.waits}`}`,
+      };
+    if (sites.some(({ aligned }) => aligned === undefined))
+      return { kind: 'working', reason: 'Progressing', message: 'the cloud has not been read yet' };
     return { kind: 'ready', reason: 'AllReady', message: `${counts}` };
   }
 
@@ -436,7 +534,12 @@ export function createNetworkController(options: NetworkControllerOptions) {
     const { name } = network.metadata;
     const ports = network.spec.balancer?.ports ?? [];
     const resources = sites.flatMap((site) =>
-      (site.aligned?.view.resources ?? []).map(({ kind, name: called, id }) => ({ placement: site.name, kind, name: called, id })),
+      (site.aligned?.view.resources ?? []).map(({ kind, name: called, id }) => ({
+        placement: site.name,
+        kind,
+        name: called,
+        id,
+      })),
     );
     return {
       desiredReplicas: sites.reduce((sum, site) => sum + site.desired, 0),
@@ -460,7 +563,12 @@ export function createNetworkController(options: NetworkControllerOptions) {
     };
   }
 
-  async function write(seen: Seen<Network>, found: NetworkStatus, standing: Standing, signal: AbortSignal): Promise<void> {
+  async function write(
+    seen: Seen<Network>,
+    found: NetworkStatus,
+    standing: Standing,
+    signal: AbortSignal,
+  ): Promise<void> {
     const before: NetworkStatus = seen.parsed.ok ? seen.parsed.value.status : {};
     const { generation } = seen.metadata;
     const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
@@ -498,7 +606,10 @@ function factsOf(seen: Seen<Node>): NodeFacts {
 }
 
 function isStalled({ parsed }: Seen<Node>): boolean {
-  return parsed.ok && (parsed.value.status.conditions ?? []).some(({ type, status }) => type === 'Stalled' && status === 'True');
+  return (
+    parsed.ok &&
+    (parsed.value.status.conditions ?? []).some(({ type, status }) => type === 'Stalled' && status === 'True')
+  );
 }
 
 function planStatus(plan: NodePlan, around: readonly PlanStep[]): NonNullable<NetworkStatus['plan']> {
@@ -511,9 +622,27 @@ function planStatus(plan: NodePlan, around: readonly PlanStep[]): NonNullable<Ne
       ...(placement !== undefined && { placement }),
       ...(waits !== undefined && { waits }),
     })),
-    ...plan.create.map(({ name, placement }) => ({ verb: 'create' as const, kind: 'Node', name, placement, because: 'wished for and not there' })),
-    ...plan.remove.map(({ name, placement, because }) => ({ verb: 'delete' as const, kind: 'Node', name, placement, because })),
-    ...plan.replace.map(({ name, placement }) => ({ verb: 'replace' as const, kind: 'Node', name, placement, because: 'made of an earlier revision' })),
+    ...plan.create.map(({ name, placement }) => ({
+      verb: 'create' as const,
+      kind: 'Node',
+      name,
+      placement,
+      because: 'wished for and not there',
+    })),
+    ...plan.remove.map(({ name, placement, because }) => ({
+      verb: 'delete' as const,
+      kind: 'Node',
+      name,
+      placement,
+      because,
+    })),
+    ...plan.replace.map(({ name, placement }) => ({
+      verb: 'replace' as const,
+      kind: 'Node',
+      name,
+      placement,
+      because: 'made of an earlier revision',
+    })),
   ];
   return { summary: summarize(plan, around.length), steps: steps.slice(0, MAX_PLAN_STEPS) };
 }

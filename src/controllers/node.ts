@@ -8,15 +8,15 @@ import { addFinalizer, hasFinalizer, removeFinalizer } from '../kube/finalizer.t
 import type { Informer } from '../kube/informer.ts';
 import { keyOf } from '../kube/object.ts';
 import type { Resource } from '../kube/resource.ts';
-import { type MachinesOfNode, machinesOf, zoneFor } from '../planning/machine.ts';
 import type { LaunchRecord } from '../planning/launch-record.ts';
+import { type MachinesOfNode, machinesOf, zoneFor } from '../planning/machine.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { again, done, type Outcome } from '../runtime/controller.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../telemetry.ts';
-import { type Belonging, belongingOf } from './belonging.ts';
 import { createBackoff } from './backoff.ts';
+import { type Belonging, belongingOf } from './belonging.ts';
 import type { Fabrics } from './fabrics.ts';
 import type { Inventory, RegionInventory } from './inventory.ts';
 import type { Seen } from './kinds.ts';
@@ -97,7 +97,11 @@ export function createNodeController(options: NodeControllerOptions) {
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
     const held = paused || (network?.parsed.ok === true && network.parsed.value.spec.paused);
     if (held) {
-      const standing: Standing = { kind: 'idle', reason: 'Paused', message: 'paused: nothing in the cloud is changed' };
+      const standing: Standing = {
+        kind: 'idle',
+        reason: 'Paused',
+        message: 'paused: nothing in the cloud is changed',
+      };
       await write(seen, undefined, { phase: node.status.phase ?? 'Pending', standing, next: done }, signal);
       return done;
     }
@@ -145,12 +149,17 @@ export function createNodeController(options: NodeControllerOptions) {
     const open = await sessions.open({ credentialRef, namespace, cloud, region: regionName }, signal);
     if (record !== undefined && (record.account !== open.account || record.cluster !== cluster)) {
       const message = `launched in account ${record.account} by cluster ${record.cluster}; the credential now belongs to ${open.account}, and this is ${cluster}: nothing is launched or removed`;
-      return { phase: node.status.phase ?? 'Pending', standing: { kind: 'stalled', reason: 'AccountChanged', message }, next: done };
+      return {
+        phase: node.status.phase ?? 'Pending',
+        standing: { kind: 'stalled', reason: 'AccountChanged', message },
+        next: done,
+      };
     }
     const region = inventory.of(open);
     if (region.readAt === undefined) {
       await region.read(signal);
-      if (region.readAt === undefined) return waiting(node, 'Progressing', 'the list of machines is not read yet', 2_000);
+      if (region.readAt === undefined)
+        return waiting(node, 'Progressing', 'the list of machines is not read yet', 2_000);
     }
     const launched = record === undefined ? [] : region.launchedBy(record.token);
     const found = machinesOf(record, node.status.machine?.id, launched);
@@ -183,14 +192,19 @@ export function createNodeController(options: NodeControllerOptions) {
       case 'refused':
         return await nextAttempt(pass, open, outcome.error);
       case 'answered':
-        if (record.index >= outcome.count) return await nextAttempt(pass, open, outcome.shortage ?? shortageOf(record));
+        if (record.index >= outcome.count)
+          return await nextAttempt(pass, open, outcome.shortage ?? shortageOf(record));
         return await searchLost(pass, undefined, open);
       case 'unknown': {
         const trouble = troubleOf(outcome.error, outcome.failures - 1);
         const waitMs = Math.max(0, outcome.at + (trouble?.retryAfterMs ?? 2_000) - clock.monotonic());
         if (waitMs > 0) {
           const message = `${describeError(outcome.error)}; the same launch is repeated in ${spell(waitMs)}`;
-          return { ...launching(pass, message), trouble: message, next: again(waitMs, 'launch has no answer') };
+          return {
+            ...launching(pass, message),
+            trouble: message,
+            next: again(waitMs, 'launch has no answer'),
+          };
         }
         launcher.settle(record, pass.seen.metadata.namespace, region, { mayCall: true });
         return launching(pass, 'repeating its launch');
@@ -200,7 +214,10 @@ export function createNodeController(options: NodeControllerOptions) {
         return launching(pass, 'its launch was never made; a new one follows');
       case 'lookUp':
         if (lookedUpFor(pass) >= readLagMs) return await nextAttempt(pass, open, undefined);
-        return { ...launching(pass, 'looking for its machine by launch token'), next: again(lookUpAgainMs(pass), 'read lag') };
+        return {
+          ...launching(pass, 'looking for its machine by launch token'),
+          next: again(lookUpAgainMs(pass), 'read lag'),
+        };
     }
   }
 
@@ -209,7 +226,11 @@ export function createNodeController(options: NodeControllerOptions) {
     const { key, region, belonging, node } = pass;
     if (machine.state !== 'running') region.watch(key);
     if (machine.state === 'pending') {
-      return settled('Starting', { kind: 'working', reason: 'Starting', message: `machine ${machine.id} boots` });
+      return settled('Starting', {
+        kind: 'working',
+        reason: 'Starting',
+        message: `machine ${machine.id} boots`,
+      });
     }
     if (machine.state === 'stopped' || machine.state === 'stopping') {
       const message = `machine ${machine.id} is ${machine.state}${stateReason(machine)}: start it, or delete the Node`;
@@ -219,12 +240,17 @@ export function createNodeController(options: NodeControllerOptions) {
       const message = `machine ${machine.id} is being terminated${stateReason(machine)}; another follows`;
       return settled('Unhealthy', { kind: 'working', reason: 'MachineLost', message });
     }
-    if (belonging.network === undefined) await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', signal: pass.signal });
+    if (belonging.network === undefined)
+      await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', signal: pass.signal });
     const health = healthIn(pass, machine);
     if (health === 'unseen') {
       region.unwatch(key);
       if (node.status.phase === 'Ready') return settled('Ready', readyStanding(machine));
-      return settled('Starting', { kind: 'working', reason: 'Starting', message: `machine ${machine.id} runs; its balancer has not been read yet` });
+      return settled('Starting', {
+        kind: 'working',
+        reason: 'Starting',
+        message: `machine ${machine.id} runs; its balancer has not been read yet`,
+      });
     }
     region.unwatch(key);
     if (health === 'healthy') {
@@ -232,8 +258,16 @@ export function createNodeController(options: NodeControllerOptions) {
       return settled('Ready', readyStanding(machine));
     }
     if (node.status.phase === 'Ready' || node.status.phase === 'Unhealthy')
-      return settled('Unhealthy', { kind: 'working', reason: 'Unhealthy', message: `machine ${machine.id}: ${health}` });
-    return settled('Starting', { kind: 'working', reason: 'Starting', message: `machine ${machine.id} runs; ${health}` });
+      return settled('Unhealthy', {
+        kind: 'working',
+        reason: 'Unhealthy',
+        message: `machine ${machine.id}: ${health}`,
+      });
+    return settled('Starting', {
+      kind: 'working',
+      reason: 'Starting',
+      message: `machine ${machine.id} runs; ${health}`,
+    });
   }
 
   function readyStanding(machine: Machine): Standing {
@@ -243,7 +277,8 @@ export function createNodeController(options: NodeControllerOptions) {
   /** `healthy`, `unseen`, or what its balancer says of it. */
   function healthIn({ belonging }: Pass, machine: Machine): string {
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
-    if (network === undefined || !network.parsed.ok || network.parsed.value.spec.balancer === undefined) return 'healthy';
+    if (network === undefined || !network.parsed.ok || network.parsed.value.spec.balancer === undefined)
+      return 'healthy';
     const view = fabrics.lastView(belonging.scopeKey);
     if (view === undefined) return 'unseen';
     const member = view.members.get(machine.id);
@@ -277,12 +312,30 @@ export function createNodeController(options: NodeControllerOptions) {
       belonging.network === undefined
         ? (await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', signal })).attachment
         : fabrics.lastView(belonging.scopeKey)?.attachment;
-    if (attachment === undefined) return { ...pending('waiting for the network and firewall of its placement'), next: again(5_000, 'no attachment yet') };
+    if (attachment === undefined)
+      return {
+        ...pending('waiting for the network and firewall of its placement'),
+        next: again(5_000, 'no attachment yet'),
+      };
     const attempt = (record?.attempt ?? 0) + 1;
     const zone = zoneFor(zonesOf(attachment), belonging.index, attempt);
     if (zone === undefined) return { ...pending('no zone to launch into'), next: again(5_000, 'no zone') };
-    const batch = [region.key, keyOf(node.spec.credentialRef), belonging.scopeKey, belonging.revision, zone].join(' ');
-    launcher.request({ key, batch, region, attachment, zone, attempt, ...(record && { former: record.token }) });
+    const batch = [
+      region.key,
+      keyOf(node.spec.credentialRef),
+      belonging.scopeKey,
+      belonging.revision,
+      zone,
+    ].join(' ');
+    launcher.request({
+      key,
+      batch,
+      region,
+      attachment,
+      zone,
+      attempt,
+      ...(record && { former: record.token }),
+    });
     return pending(`to be launched in ${zone}`);
   }
 
@@ -295,13 +348,19 @@ export function createNodeController(options: NodeControllerOptions) {
       const elsewhere = error.code === 'outOfCapacity' && backoff.failures(key) + 1 < zones.length;
       if (trouble !== undefined) {
         const next = zoneFor(zones, pass.belonging.index, record.attempt + 1);
-        const message = next === undefined || error.code !== 'outOfCapacity' ? trouble.message : `${trouble.message} (in ${record.zone}, next in ${next})`;
+        const message =
+          next === undefined || error.code !== 'outOfCapacity'
+            ? trouble.message
+            : `${trouble.message} (in ${record.zone}, next in ${next})`;
         backoff.fail(key, { ...trouble, message, ...(elsewhere && { retryAfterMs: 1_000 }) }, record.token);
         if (backoff.failures(key) === 1) warn(pass, 'LaunchFailed', message);
       }
     }
     if (record?.members !== undefined && membersAreOpen(pass, record)) {
-      return { ...launching(pass, 'other Nodes of its launch are not settled yet'), next: again(1_000, 'members open') };
+      return {
+        ...launching(pass, 'other Nodes of its launch are not settled yet'),
+        next: again(1_000, 'members open'),
+      };
     }
     return await launch(pass, open);
   }
@@ -327,7 +386,16 @@ export function createNodeController(options: NodeControllerOptions) {
       warn(pass, wasReady ? 'MachineLost' : 'LaunchFailed', `${what}; another follows`);
       const failures = backoff.failures(key);
       const waitMs = wasReady ? 0 : Math.min(5_000 * 2 ** Math.min(failures, 10), 600_000);
-      backoff.fail(key, { reason: wasReady ? 'MachineLost' : 'LaunchFailed', message: what, stalled: false, retryAfterMs: waitMs }, record.token);
+      backoff.fail(
+        key,
+        {
+          reason: wasReady ? 'MachineLost' : 'LaunchFailed',
+          message: what,
+          stalled: false,
+          retryAfterMs: waitMs,
+        },
+        record.token,
+      );
     }
     return await nextAttempt(pass, open, undefined);
   }
@@ -354,7 +422,11 @@ export function createNodeController(options: NodeControllerOptions) {
   async function dropRecord({ seen, signal }: Pass): Promise<void> {
     const { resourceVersion } = seen.metadata;
     const annotations = { [ANNOTATIONS.launch]: null };
-    await nodeResource.patch(seen.metadata, { metadata: { resourceVersion, annotations } }, { type: 'merge', signal });
+    await nodeResource.patch(
+      seen.metadata,
+      { metadata: { resourceVersion, annotations } },
+      { type: 'merge', signal },
+    );
   }
 
   // ------------------------------------------------------------------------------------------ taking down
@@ -362,7 +434,8 @@ export function createNodeController(options: NodeControllerOptions) {
   async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
     const { key, seen, node, region, record, found, signal } = pass;
     region.watch(key);
-    if (launcher.isWaiting(key)) return { ...terminating('its launch is being put together'), next: again(500, 'in a batch') };
+    if (launcher.isWaiting(key))
+      return { ...terminating('its launch is being put together'), next: again(500, 'in a batch') };
     const { machine } = found;
     if (machine !== undefined) {
       region.present(key);
@@ -370,27 +443,52 @@ export function createNodeController(options: NodeControllerOptions) {
         await region.open.session.machines.release([machine.id], signal);
         await region.read(signal);
         if (region.get(machine.id) === undefined) return await finish(seen, signal, pass);
-        return { ...terminating('waiting for its machine to be listed without our tag'), next: again(2_000, 'release') };
+        return {
+          ...terminating('waiting for its machine to be listed without our tag'),
+          next: again(2_000, 'release'),
+        };
       }
-      if (machine.state === 'terminating') return settled('Terminating', { kind: 'working', reason: 'Terminating', message: `machine ${machine.id} is being terminated` });
+      if (machine.state === 'terminating')
+        return settled('Terminating', {
+          kind: 'working',
+          reason: 'Terminating',
+          message: `machine ${machine.id} is being terminated`,
+        });
       const draining = drains(pass, machine);
-      if (draining !== undefined) return { phase: 'Draining', standing: { kind: 'working', reason: 'Draining', message: draining }, next: again(2_000, 'draining') };
+      if (draining !== undefined)
+        return {
+          phase: 'Draining',
+          standing: { kind: 'working', reason: 'Draining', message: draining },
+          next: again(2_000, 'draining'),
+        };
       await remove(region, machine.id);
-      return settled('Terminating', { kind: 'working', reason: 'Terminating', message: `machine ${machine.id} is being terminated` });
+      return settled('Terminating', {
+        kind: 'working',
+        reason: 'Terminating',
+        message: `machine ${machine.id} is being terminated`,
+      });
     }
     if (record === undefined) return await finish(seen, signal, pass);
     if (found.ended !== undefined) return holdsOthers(pass, record) ?? (await finish(seen, signal, pass));
     const known = node.status.machine?.id;
     const outcome = launcher.outcomeOf(record.token);
     if (outcome?.kind === 'refused' || outcome?.kind === 'void') return await finish(seen, signal, pass);
-    if (outcome?.kind === 'answered' && record.index >= outcome.count) return await finish(seen, signal, pass);
+    if (outcome?.kind === 'answered' && record.index >= outcome.count)
+      return await finish(seen, signal, pass);
     if (known !== undefined || outcome?.kind === 'answered') return await awaitAbsence(pass, known);
-    if (outcome?.kind === 'open') return { ...terminating('its launch is under way'), next: again(1_000, 'launch open') };
+    if (outcome?.kind === 'open')
+      return { ...terminating('its launch is under way'), next: again(1_000, 'launch open') };
     if (outcome?.kind === 'lookUp') {
-      if (lookedUpFor(pass) < readLagMs) return { ...terminating('looking for its machine by launch token'), next: again(lookUpAgainMs(pass), 'read lag') };
+      if (lookedUpFor(pass) < readLagMs)
+        return {
+          ...terminating('looking for its machine by launch token'),
+          next: again(lookUpAgainMs(pass), 'read lag'),
+        };
       return holdsOthers(pass, record) ?? (await finish(seen, signal, pass));
     }
-    const mayCall = nodes.byIndex('token', record.token).some((other) => other.metadata.deletionTimestamp === undefined);
+    const mayCall = nodes
+      .byIndex('token', record.token)
+      .some((other) => other.metadata.deletionTimestamp === undefined);
     launcher.settle(record, seen.metadata.namespace, region, { mayCall });
     return { ...terminating('finding out what became of its launch'), next: again(2_000, 'settling') };
   }
@@ -398,7 +496,10 @@ export function createNodeController(options: NodeControllerOptions) {
   /** The head's record is all that others have to find out about their launch: it stays until they have. */
   function holdsOthers(pass: Pass, record: LaunchRecord): Verdict | undefined {
     if (record.members === undefined || !membersAreOpen(pass, record)) return undefined;
-    return { ...terminating('other Nodes of its launch are not settled yet'), next: again(1_000, 'members open') };
+    return {
+      ...terminating('other Nodes of its launch are not settled yet'),
+      next: again(1_000, 'members open'),
+    };
   }
 
   async function awaitAbsence(pass: Pass, id: string | undefined): Promise<Verdict | 'gone'> {
@@ -408,13 +509,17 @@ export function createNodeController(options: NodeControllerOptions) {
       if (machines.every(({ state }) => state === 'terminated')) return await finish(seen, signal, pass);
       region.learn(machines);
     }
-    return { ...terminating('its machine is not in the list; waiting until that is certain'), next: again(5_000, 'read lag') };
+    return {
+      ...terminating('its machine is not in the list; waiting until that is certain'),
+      next: again(5_000, 'read lag'),
+    };
   }
 
   /** A Network that goes decides for its Nodes; one that is scaled down ends their machines. */
   function policyOf({ belonging, node }: Pass): 'Delete' | 'Orphan' {
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
-    if (network?.metadata.deletionTimestamp === undefined || !network.parsed.ok) return node.spec.deletionPolicy;
+    if (network?.metadata.deletionTimestamp === undefined || !network.parsed.ok)
+      return node.spec.deletionPolicy;
     return network.parsed.value.spec.deletionPolicy;
   }
 
@@ -422,13 +527,17 @@ export function createNodeController(options: NodeControllerOptions) {
   function drains({ belonging, seen }: Pass, machine: Machine): string | undefined {
     if (belonging.network === undefined) return undefined;
     const network = networks.get(belonging.network);
-    if (network === undefined || network.metadata.deletionTimestamp !== undefined || !network.parsed.ok) return undefined;
+    if (network === undefined || network.metadata.deletionTimestamp !== undefined || !network.parsed.ok)
+      return undefined;
     const { balancer } = network.parsed.value.spec;
     if (balancer === undefined) return undefined;
     const leavingForMs = clock.now() - Date.parse(seen.metadata.deletionTimestamp ?? '');
     if (leavingForMs > balancer.drainSeconds * 1000 + drainMarginMs) return undefined;
     const member = fabrics.lastView(belonging.scopeKey)?.members.get(machine.id);
-    if (member === undefined) return fabrics.lastView(belonging.scopeKey) === undefined ? 'its balancer has not been read yet' : undefined;
+    if (member === undefined)
+      return fabrics.lastView(belonging.scopeKey) === undefined
+        ? 'its balancer has not been read yet'
+        : undefined;
     return `${member.health} in its balancer; open connections have ${balancer.drainSeconds} s`;
   }
 
@@ -438,7 +547,11 @@ export function createNodeController(options: NodeControllerOptions) {
       const goal = node.spec.deletionPolicy === 'Orphan' ? 'released' : 'nothing';
       const { steps } = await fabricOfNode({ node, belonging, open: region.open, fabrics, goal, signal });
       const [step] = steps;
-      if (step !== undefined) return { ...terminating(`${step.verb} ${step.kind} ${step.name}: ${step.waits ?? 'next'}`), next: again(3_000, 'fabric') };
+      if (step !== undefined)
+        return {
+          ...terminating(`${step.verb} ${step.kind} ${step.name}: ${step.waits ?? 'next'}`),
+          next: again(3_000, 'fabric'),
+        };
       fabrics.forget(belonging.scopeKey);
     }
     const key = keyOf(seen.metadata);
@@ -467,7 +580,13 @@ export function createNodeController(options: NodeControllerOptions) {
 
   function warn({ seen, key, belonging }: Pass, reason: 'LaunchFailed' | 'MachineLost', note: string): void {
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
-    events.event({ regarding: network ?? seen, type: 'Warning', reason, action: 'Launch', note: `${key}: ${note}` });
+    events.event({
+      regarding: network ?? seen,
+      type: 'Warning',
+      reason,
+      action: 'Launch',
+      note: `${key}: ${note}`,
+    });
     logger.warn({ node: key, reason }, note);
   }
 
@@ -513,9 +632,13 @@ export function createNodeController(options: NodeControllerOptions) {
  */
 function isOnlyNews(before: NodeStatus, after: NodeStatus): boolean {
   if (after.phase === 'Pending' || after.phase === 'Launching') {
-    return before.phase === undefined ? after.lastError === undefined : before.phase === after.phase && before.lastError === after.lastError;
+    return before.phase === undefined
+      ? after.lastError === undefined
+      : before.phase === after.phase && before.lastError === after.lastError;
   }
-  return after.phase === 'Starting' && before.phase === 'Starting' && before.machine?.id === after.machine?.id;
+  return (
+    after.phase === 'Starting' && before.phase === 'Starting' && before.machine?.id === after.machine?.id
+  );
 }
 
 function machineStatus(machine: Machine): NonNullable<NodeStatus['machine']> {
@@ -547,7 +670,11 @@ function terminating(message: string): Verdict {
 }
 
 function waiting(node: Node, reason: 'Progressing', message: string, afterMs: number): Verdict {
-  return { phase: node.status.phase ?? 'Pending', standing: { kind: 'working', reason, message }, next: again(afterMs, message) };
+  return {
+    phase: node.status.phase ?? 'Pending',
+    standing: { kind: 'working', reason, message },
+    next: again(afterMs, message),
+  };
 }
 
 /** As it stood, with a word on what is looked into. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ANNOTATIONS } from '../api/names.ts';
 import { CLOUD_NAMES, cloudOf } from '../api/cloud-member.ts';
 import type { CredentialRef } from '../api/common.ts';
+import { ANNOTATIONS } from '../api/names.ts';
 import type { Network } from '../api/network.ts';
 import type { Cloud } from '../clouds/cloud.ts';
 import { CLOUDS, type CloudName } from '../clouds/index.ts';
@@ -43,12 +43,20 @@ export function formatPlaces(noted: ReadonlyMap<string, Place>): string {
 }
 
 /** The places of the spec, with what was pinned for them, and those that are on their way out. */
-export function currentPlaces(network: Network, noted: ReadonlyMap<string, Place>): ReadonlyMap<string, Place> {
+export function currentPlaces(
+  network: Network,
+  noted: ReadonlyMap<string, Place>,
+): ReadonlyMap<string, Place> {
   const current = new Map(noted);
   for (const placement of network.spec.placements) {
     const { name: cloud, spec } = cloudOf(placement);
     const pinned = noted.get(placement.name)?.pinned;
-    current.set(placement.name, { credentialRef: placement.credentialRef, cloud, spec, ...(pinned && { pinned }) });
+    current.set(placement.name, {
+      credentialRef: placement.credentialRef,
+      cloud,
+      spec,
+      ...(pinned && { pinned }),
+    });
   }
   return current;
 }

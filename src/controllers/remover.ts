@@ -1,6 +1,6 @@
-import { toError } from '../runtime/errors.ts';
 import { createBatcher } from '../runtime/batcher.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { toError } from '../runtime/errors.ts';
 import type { RegionInventory } from './inventory.ts';
 
 /** Ends machines, many at once. Resolves when the cloud has begun; the inventory says when it is done. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { CloudCredential, LabelSelector } from '../api/credential.ts';
-import type { CredentialRef } from '../api/common.ts';
 import { cloudOf } from '../api/cloud-member.ts';
+import type { CredentialRef } from '../api/common.ts';
+import type { CloudCredential, LabelSelector } from '../api/credential.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import type { CallGate, Cloud, CloudSession } from '../clouds/cloud.ts';
 import { CLOUDS, type CloudName } from '../clouds/index.ts';
@@ -71,13 +71,21 @@ export function createSessions(options: SessionsOptions): Sessions {
     let budgets = shared.get(key);
     if (budgets === undefined) {
       const { limits }: Cloud = CLOUDS[cloud];
-      budgets = createBudgets({ limits, clock, onWait: (bucket, waitedMs) => onWait(cloud, bucket, waitedMs) });
+      budgets = createBudgets({
+        limits,
+        clock,
+        onWait: (bucket, waitedMs) => onWait(cloud, bucket, waitedMs),
+      });
       shared.set(key, budgets);
     }
     return budgets;
   }
 
-  async function begin(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<OpenSession> {
+  async function begin(
+    credential: Seen<CloudCredential>,
+    region: string,
+    signal: AbortSignal,
+  ): Promise<OpenSession> {
     const key = keyOf(credential.metadata);
     if (!credential.parsed.ok)
       throw new CredentialTrouble('Invalid', `CloudCredential ${key}: ${credential.parsed.message}`);
@@ -121,7 +129,11 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   /** Written before the first create there, so that removal and sweep know where to look. */
-  async function noteRegion(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<void> {
+  async function noteRegion(
+    credential: Seen<CloudCredential>,
+    region: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     const noted = notedRegions(credential);
     if (noted.includes(region)) return;
     const regions = JSON.stringify([...noted, region].sort());
@@ -141,11 +153,16 @@ export function createSessions(options: SessionsOptions): Sessions {
     signal.throwIfAborted();
   }
 
-  async function assertAllowed(credential: Seen<CloudCredential>, namespace: string, signal: AbortSignal): Promise<void> {
+  async function assertAllowed(
+    credential: Seen<CloudCredential>,
+    namespace: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (credential.metadata.namespace === namespace || !credential.parsed.ok) return;
     const allowed = credential.parsed.value.spec.allowedNamespaces;
     if (allowed?.list?.includes(namespace)) return;
-    if (allowed?.selector && selects(allowed.selector, await options.namespaceLabels(namespace, signal))) return;
+    if (allowed?.selector && selects(allowed.selector, await options.namespaceLabels(namespace, signal)))
+      return;
     throw new CredentialTrouble(
       'NamespaceNotAllowed',
       `CloudCredential ${keyOf(credential.metadata)} may not be used from namespace ${namespace}: see its spec.allowedNamespaces`,
@@ -161,7 +178,10 @@ export function createSessions(options: SessionsOptions): Sessions {
       await assertAllowed(credential, namespace, signal);
       const open = await begin(credential, region, signal);
       if (open.cloud !== cloud)
-        throw new CredentialTrouble('CredentialMismatch', `CloudCredential ${key} is for ${open.cloud}, not for ${cloud}`);
+        throw new CredentialTrouble(
+          'CredentialMismatch',
+          `CloudCredential ${key} is for ${open.cloud}, not for ${cloud}`,
+        );
       await noteRegion(credential, region, signal);
       return open;
     },
@@ -177,7 +197,8 @@ export function notedRegions({ metadata }: Seen<CloudCredential>): readonly stri
 
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements */
 export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (labels[key] !== value) return false;
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {}))
+    if (labels[key] !== value) return false;
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
     const value = labels[key];
     const holds = {

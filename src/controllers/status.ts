@@ -27,11 +27,17 @@ export function conditionsFor(
   const { generation: observedGeneration, now } = options;
   const readyStatus = kind === 'ready' ? 'True' : kind === 'idle' ? 'Unknown' : 'False';
   let conditions = put(before, 'Ready', readyStatus);
-  conditions = kind === 'working' ? put(conditions, 'Reconciling', 'True') : removeCondition(conditions, 'Reconciling');
-  conditions = kind === 'stalled' ? put(conditions, 'Stalled', 'True') : removeCondition(conditions, 'Stalled');
+  conditions =
+    kind === 'working' ? put(conditions, 'Reconciling', 'True') : removeCondition(conditions, 'Reconciling');
+  conditions =
+    kind === 'stalled' ? put(conditions, 'Stalled', 'True') : removeCondition(conditions, 'Stalled');
   return conditions.map(withoutUndefined);
 
-  function put(list: readonly KubeCondition[] | undefined, type: ConditionType, status: 'True' | 'False' | 'Unknown') {
+  function put(
+    list: readonly KubeCondition[] | undefined,
+    type: ConditionType,
+    status: 'True' | 'False' | 'Unknown',
+  ) {
     return setCondition(list, { type, status, reason, message, observedGeneration }, now);
   }
 }
@@ -46,12 +52,20 @@ function withoutUndefined({ observedGeneration, ...condition }: KubeCondition): 
 export async function writeStatus<T extends KubeObject>(
   resource: Resource<T>,
   object: T,
-  { before, after, signal }: { readonly before: unknown; readonly after: unknown; readonly signal: AbortSignal },
+  {
+    before,
+    after,
+    signal,
+  }: { readonly before: unknown; readonly after: unknown; readonly signal: AbortSignal },
 ): Promise<void> {
   const patch = mergePatch(before, after);
   if (patch === undefined) return;
   try {
-    await resource.patch(object.metadata, { status: patch }, { type: 'merge', subresource: 'status', signal });
+    await resource.patch(
+      object.metadata,
+      { status: patch },
+      { type: 'merge', subresource: 'status', signal },
+    );
   } catch (error) {
     if (!isNotFound(error) && !isConflict(error)) throw error;
   }

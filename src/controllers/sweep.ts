@@ -1,5 +1,5 @@
-import type { CloudCredential } from '../api/credential.ts';
 import { cloudOf } from '../api/cloud-member.ts';
+import type { CloudCredential } from '../api/credential.ts';
 import { LABELS } from '../api/names.ts';
 import type { Network } from '../api/network.ts';
 import type { Node } from '../api/node.ts';
@@ -7,10 +7,10 @@ import type { Machine, Owner } from '../clouds/cloud.ts';
 import type { Informer } from '../kube/informer.ts';
 import { keyOf } from '../kube/object.ts';
 import type { Resource } from '../kube/resource.ts';
+import { planSweep } from '../planning/sweep.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { planSweep } from '../planning/sweep.ts';
 import type { Metrics } from '../telemetry.ts';
 import type { Fabrics } from './fabrics.ts';
 import type { Inventory, RegionInventory } from './inventory.ts';
@@ -46,7 +46,17 @@ const hourMs = 3_600_000;
  * The cloud is listed first and the cluster, live, second: what was made in between has its object in the second list.
  */
 export function createSweep(options: SweepOptions) {
-  const { networks, networkResource, nodes, nodeResource, credentials, sessions, inventory, fabrics, remove } = options;
+  const {
+    networks,
+    networkResource,
+    nodes,
+    nodeResource,
+    credentials,
+    sessions,
+    inventory,
+    fabrics,
+    remove,
+  } = options;
   const { watchNamespaces, graceMs, intervalMs, paused, clock, logger, metrics } = options;
   const orphanedSince = new Map<string, number>();
   let removals: number[] = [];
@@ -90,11 +100,16 @@ export function createSweep(options: SweepOptions) {
     if (region.readAt === before) return;
     const machines = region.all();
     const owners = await region.open.session.fabric.owners(signal);
-    const [liveNetworks, liveNodes] = await Promise.all([networkResource.list({ signal }), nodeResource.list({ signal })]);
+    const [liveNetworks, liveNodes] = await Promise.all([
+      networkResource.list({ signal }),
+      nodeResource.list({ signal }),
+    ]);
     const networkKeys = new Set(liveNetworks.items.map(({ metadata }) => keyOf(metadata)));
     const nodeKeys = new Set(liveNodes.items.map(({ metadata }) => keyOf(metadata)));
     const launches = new Set(liveNodes.items.flatMap(launchKey));
-    const populated = new Set(liveNodes.items.flatMap(({ metadata }) => placementKey(metadata.labels, metadata.namespace)));
+    const populated = new Set(
+      liveNodes.items.flatMap(({ metadata }) => placementKey(metadata.labels, metadata.namespace)),
+    );
 
     const now = clock.monotonic();
     removals = removals.filter((at) => now - at < hourMs);
@@ -108,7 +123,11 @@ export function createSweep(options: SweepOptions) {
     });
     const { cloud } = region.open;
     metrics.sweepHeld.set({ cloud }, plan.held);
-    if (plan.held > 0) logger.warn({ region: region.key, held: plan.held }, 'more machines without an object than one hour may remove');
+    if (plan.held > 0)
+      logger.warn(
+        { region: region.key, held: plan.held },
+        'more machines without an object than one hour may remove',
+      );
     for (const { id } of plan.remove) {
       await remove(region, id);
       removals.push(now);
@@ -121,7 +140,11 @@ export function createSweep(options: SweepOptions) {
   async function sweepFabric(
     region: RegionInventory,
     owners: readonly Owner[],
-    known: { readonly networkKeys: ReadonlySet<string>; readonly nodeKeys: ReadonlySet<string>; readonly machines: readonly Machine[] },
+    known: {
+      readonly networkKeys: ReadonlySet<string>;
+      readonly nodeKeys: ReadonlySet<string>;
+      readonly machines: readonly Machine[];
+    },
     signal: AbortSignal,
   ): Promise<void> {
     for (const owner of owners) {
@@ -136,9 +159,20 @@ export function createSweep(options: SweepOptions) {
       const since = orphanedSince.get(mark) ?? clock.monotonic();
       orphanedSince.set(mark, since);
       if (clock.monotonic() - since < graceMs) continue;
-      if (known.machines.some(({ owner: of, state }) => (of.network ?? of.node) === key && state !== 'terminated')) continue;
+      if (
+        known.machines.some(
+          ({ owner: of, state }) => (of.network ?? of.node) === key && state !== 'terminated',
+        )
+      )
+        continue;
       const scope = { owner, spec: { region: region.open.session.region } };
-      await fabrics.align({ open: region.open, goal: { scope, goal: 'nothing' }, maxAgeMs: 0, dryRun: false, signal });
+      await fabrics.align({
+        open: region.open,
+        goal: { scope, goal: 'nothing' },
+        maxAgeMs: 0,
+        dryRun: false,
+        signal,
+      });
     }
   }
 
@@ -159,11 +193,18 @@ interface Claims {
   readonly populated: ReadonlySet<string>;
 }
 
-function isClaimed({ owner, launch }: Machine, { launches, networkKeys, nodeKeys, populated }: Claims): boolean {
+function isClaimed(
+  { owner, launch }: Machine,
+  { launches, networkKeys, nodeKeys, populated }: Claims,
+): boolean {
   if (launch !== undefined && launches.has(`${launch.token}/${launch.index}`)) return true;
   if (owner.node !== undefined) return nodeKeys.has(owner.node);
   // Machines and no Node at all in a placement of a Network that is there: a restore is under way (NodesMissing).
-  return owner.network !== undefined && networkKeys.has(owner.network) && !populated.has(`${owner.network}/${owner.placement}`);
+  return (
+    owner.network !== undefined &&
+    networkKeys.has(owner.network) &&
+    !populated.has(`${owner.network}/${owner.placement}`)
+  );
 }
 
 function launchKey(seen: Seen<Node>): string[] {

@@ -1,6 +1,7 @@
 /** One place turns an error of a cloud into what users see and how long we wait. */
-import { CloudError, type CloudErrorCode } from '../clouds/cloud.ts';
+
 import type { Reason } from '../api/reasons.ts';
+import { CloudError, type CloudErrorCode } from '../clouds/cloud.ts';
 
 interface Handling {
   readonly reason: Reason;

@@ -25,7 +25,9 @@ function expand(rule: Rule, client: Client): FirewallRule[] {
   if (rule.ports !== undefined) {
     return rule.ports.flatMap((name) => {
       const port = client.ports?.find((one) => one.name === name);
-      return port === undefined ? [] : [{ protocol: port.protocol, ports: { from: port.port, to: port.port }, cidrs }];
+      return port === undefined
+        ? []
+        : [{ protocol: port.protocol, ports: { from: port.port, to: port.port }, cidrs }];
     });
   }
   return [{ protocol: rule.protocol ?? 'All', ...(rule.portRange && { ports: rule.portRange }), cidrs }];
@@ -70,7 +72,10 @@ export function fabricWish(options: {
 }
 
 /** Absent `client.health`: the first TCP port that clients are sent to answers, or else the first of the client's. */
-function healthCheck(client: Client, ports: readonly BalancerPort[]): NonNullable<FabricWish['balancer']>['health'] {
+function healthCheck(
+  client: Client,
+  ports: readonly BalancerPort[],
+): NonNullable<FabricWish['balancer']>['health'] {
   const { health } = client;
   const intervalSeconds = health?.intervalSeconds ?? 10;
   const named = health?.http?.port ?? health?.tcp?.port;
@@ -78,7 +83,8 @@ function healthCheck(client: Client, ports: readonly BalancerPort[]): NonNullabl
     ({ port, protocol }) => protocol === 'TCP' && ports.some(({ targetPort }) => targetPort === port),
   );
   const chosen = client.ports?.find(({ name }) => name === named) ?? balanced;
-  const port = (chosen ?? client.ports?.find(({ protocol }) => protocol === 'TCP'))?.port ?? ports[0]?.targetPort ?? 1;
+  const port =
+    (chosen ?? client.ports?.find(({ protocol }) => protocol === 'TCP'))?.port ?? ports[0]?.targetPort ?? 1;
   if (health?.http === undefined) return { protocol: 'TCP', port, intervalSeconds };
   return { protocol: 'HTTP', port, path: health.http.path, status: health.http.status, intervalSeconds };
 }

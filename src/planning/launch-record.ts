@@ -6,7 +6,6 @@
 import { z } from 'zod';
 import type { Json } from '../clouds/cloud.ts';
 
-
 const launchRecord = z.object({
   /** Idempotency token of the launch. */
   token: z.string(),

@@ -18,7 +18,9 @@ export function machinesOf(
   launched: readonly Machine[],
 ): MachinesOfNode {
   if (record === undefined) return { surplus: [] };
-  const mine = launched.filter(({ launch }) => launch?.token === record.token && launch.index === record.index);
+  const mine = launched.filter(
+    ({ launch }) => launch?.token === record.token && launch.index === record.index,
+  );
   const running = mine
     .filter(({ state }) => state !== 'terminated')
     .sort(

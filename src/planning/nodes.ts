@@ -57,13 +57,16 @@ export function planNodes({ network, placements, nodes }: NodePlanInput): NodePl
 
   for (const node of staying) {
     if (!wishes.has(node.placement))
-      remove.push({ name: node.name, placement: node.placement, because: `placement ${node.placement} is gone` });
+      remove.push({
+        name: node.name,
+        placement: node.placement,
+        because: `placement ${node.placement} is gone`,
+      });
   }
 
   const isStale = (node: NodeFacts) => node.revision !== wishes.get(node.placement)?.revision;
   /** Everything of the current revisions serves, so one more Node may be touched. */
-  const calm =
-    nodes.every(({ leaving }) => !leaving) && staying.every((node) => isStale(node) || node.ready);
+  const calm = nodes.every(({ leaving }) => !leaving) && staying.every((node) => isStale(node) || node.ready);
 
   for (const wish of placements) {
     const here = nodes.filter(({ placement }) => placement === wish.name);
@@ -138,6 +141,8 @@ function tally(verb: string, nodes: readonly { readonly placement: string }[]): 
   if (nodes.length === 0) return `${verb} none`;
   const counts = new Map<string, number>();
   for (const { placement } of nodes) counts.set(placement, (counts.get(placement) ?? 0) + 1);
-  const parts = [...counts].map(([placement, count]) => `${count} ${count === 1 ? 'node' : 'nodes'} in ${placement}`);
+  const parts = [...counts].map(
+    ([placement, count]) => `${count} ${count === 1 ? 'node' : 'nodes'} in ${placement}`,
+  );
   return `${verb} ${parts.join(' and ')}`;
 }

@@ -1,9 +1,10 @@
 /** The revision of a placement's Nodes: a hash over what needs a new machine when it changes. Pure. */
+
+import { z } from 'zod';
+import { client } from '../api/client.ts';
 import type { NetworkSpec } from '../api/network.ts';
 import type { Cloud } from '../clouds/cloud.ts';
-import { z } from 'zod';
 import { hash } from '../runtime/hash.ts';
-import { client } from '../api/client.ts';
 
 /**
  * Stands in every revision: should this function ever change, it keeps the old one beside it and Nodes of the old version
@@ -34,7 +35,8 @@ export function revisionOf(spec: NetworkSpec, cloud: Cloud, member: unknown): st
 const schemas = new WeakMap<z.ZodType, unknown>();
 
 function jsonSchema(schema: z.ZodType): unknown {
-  const known = schemas.get(schema) ?? z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input', reused: 'inline' });
+  const known =
+    schemas.get(schema) ?? z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input', reused: 'inline' });
   schemas.set(schema, known);
   return known;
 }

@@ -9,7 +9,10 @@ export interface Share {
  * `total` shared out in proportion of the placements' own `replicas`, largest remainder first, ties by order. With all
  * proportions zero the placements count as equal. Absent `total`: each placement's own number.
  */
-export function shareReplicas(placements: readonly Share[], total: number | undefined): ReadonlyMap<string, number> {
+export function shareReplicas(
+  placements: readonly Share[],
+  total: number | undefined,
+): ReadonlyMap<string, number> {
   if (total === undefined) return new Map(placements.map(({ name, replicas }) => [name, replicas]));
   const sum = placements.reduce((all, { replicas }) => all + replicas, 0);
   const weightOf = ({ replicas }: Share) => (sum === 0 ? 1 : replicas);

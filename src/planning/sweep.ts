@@ -18,7 +18,14 @@ export interface SweepPlan {
 }
 
 /** At most five or a tenth of all machines an hour. Whoever finds more has made a mistake, and we do not repeat it a thousand times. */
-export function planSweep({ machines, isClaimed, orphanedSince, now, graceMs, removedLastHour }: SweepInput): SweepPlan {
+export function planSweep({
+  machines,
+  isClaimed,
+  orphanedSince,
+  now,
+  graceMs,
+  removedLastHour,
+}: SweepInput): SweepPlan {
   const living = machines.filter(({ state }) => state !== 'terminated' && state !== 'terminating');
   const orphans = living.filter((machine) => !isClaimed(machine));
   const ids = new Set(orphans.map(({ id }) => id));
