@@ -24,6 +24,7 @@ import type { Resource } from '../../src/kube/resource.ts';
 import { createSecretReader } from '../../src/kube/secrets.ts';
 import { systemClock as clock } from '../../src/runtime/clock.ts';
 import { again, done, runController } from '../../src/runtime/controller.ts';
+import { Election } from '../../src/runtime/leader.ts';
 import { silentLogger as logger } from '../../src/runtime/logger.ts';
 import { WorkQueue } from '../../src/runtime/queue.ts';
 import { createObject } from '../support/api.ts';
@@ -470,6 +471,37 @@ describe('what is built on the calls', () => {
     const renewed = await store.write({ ...record, renewedAt: Date.now() }, seen?.version, stop.signal);
     expect(renewed).not.toBe(seen?.version);
     expect(await store.write(record, seen?.version, stop.signal)).toBeUndefined();
+  });
+
+  test('of two candidates one leads, and the other follows when it stops or loses the network', async () => {
+    const wire = await createWire();
+    const cutOff = connectWith({
+      kubeconfigPath: await kubeconfigWith(({ cluster }) => ({ cluster: { ...cluster, server: wire.url } })),
+      deadlineMs: 500,
+    });
+    const stand = (identity: string, one: KubeClient) => {
+      const election = new Election({
+        ...{ identity, clock, logger, store: createLeaseStore(one, { namespace, name: 'peerage' }) },
+        ...{ leaseDurationMs: 3_000, renewDeadlineMs: 1_500, marginMs: 1_000, retryPeriodMs: 100 },
+      });
+      const leaving = own(new AbortController(), (controller) => controller.abort());
+      const over = election.run(leaving.signal, (signal) => clock.sleep(600_000, signal).catch(() => {}));
+      return { election, over, leave: () => leaving.abort() };
+    };
+    const held = async () => [a.election.held(), b.election.held()];
+    const a = stand('a', cutOff);
+    await eventually(async () => a.election.held(), Boolean);
+    const b = stand('b', client);
+    wire.down();
+    const watching = setInterval(() => expect(a.election.held() && b.election.held()).toBe(false), 10);
+    await eventually(held, ([ofA, ofB]) => !ofA && ofB);
+    clearInterval(watching);
+    wire.up();
+    await clock.sleep(300, stop.signal);
+    expect(await held()).toEqual([false, true]);
+    b.leave();
+    await b.over;
+    await eventually(held, ([ofA, ofB]) => ofA && !ofB, { withinMs: 2_500 });
   });
 
   test('Events are shown by kubectl with their count', async () => {
