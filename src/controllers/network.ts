@@ -60,10 +60,13 @@ interface Site {
   trouble?: Trouble;
 }
 
-/** Looks at the cloud under way, and at rest, where they stretch from one to ten minutes. */
+/** Passes under way follow each other by this; a cloud reads only what is changing more often than at rest. */
 const busyLookMs = 3_000;
+/** Looks at rest stretch from one to ten minutes. */
 const restLookMs = 60_000;
 const longestLookMs = 600_000;
+/** On the way out there is little left to read, and people wait for it. */
+const clearLookMs = 10_000;
 /** A balancer outlives its last node by this, so that scaling to zero and back keeps its address. */
 const emptyGraceMs = 60_000;
 /** Creates and deletes of Nodes in one pass, and at once. */
@@ -447,7 +450,7 @@ export function createNetworkController(options: NetworkControllerOptions) {
       site.aligned = await fabrics.align({
         open,
         goal: { scope, goal },
-        maxAgeMs: busyLookMs,
+        maxAgeMs: clearLookMs,
         dryRun: false,
         signal,
       });
@@ -462,14 +465,14 @@ export function createNetworkController(options: NetworkControllerOptions) {
 
   // ------------------------------------------------------------------------------------------- both ways
 
-  /** How old what we look at may be: new when somebody asked, a few seconds under way, more and more at rest. */
+  /** How old what we look at may be: new when somebody asked, else a minute, and more and more at rest. */
   function lookAgeMs(key: string, { metadata }: Seen<Network>): number {
     const wanted = metadata.annotations?.[ANNOTATIONS.reconcile];
     const isNew = asked.has(key) && asked.get(key) !== wanted;
     asked.set(key, wanted);
     if (isNew) quietLooks.delete(key);
     const quiet = quietLooks.get(key);
-    return isNew ? 0 : quiet === undefined ? busyLookMs : restPauseMs(quiet);
+    return isNew ? 0 : restPauseMs(quiet ?? 0);
   }
 
   function nextLook(key: string, sites: readonly Site[], standing: Standing): Outcome {
