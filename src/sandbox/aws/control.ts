@@ -17,6 +17,8 @@ const settings = z.strictObject({
   terminatedVisibleMs: milliseconds.exactOptional(),
   readLagMs: milliseconds.exactOptional(),
   throttle: z.enum(['published', 'off']).exactOptional(),
+  certificates: z.array(z.string()).exactOptional(),
+  instanceProfiles: z.array(z.string()).exactOptional(),
 });
 
 const fault = z.strictObject({

@@ -29,10 +29,10 @@ export interface Settings {
   balancerMs: number;
   /** How long network interfaces of a deleted balancer stay and hold its security groups. */
   interfaceLingerMs: number;
-  /** Certificates that listeners may name. */
-  readonly certificates: Set<string>;
+  /** ARNs of certificates that listeners may name. */
+  certificates: readonly string[];
   /** Instance profiles by name; absent: any is accepted. */
-  readonly instanceProfiles: ReadonlySet<string> | undefined;
+  instanceProfiles: readonly string[] | undefined;
   readonly defaultVpc: boolean;
 }
 

@@ -121,3 +121,32 @@ test('a machine behind a balancer lives from the first call to the last', async 
   expect(sandbox.ownedResources('peerage-cluster')).toEqual([]);
   expect(sandbox.counters).toMatchObject({ unimplemented: 0, throttled: 0, instancesLaunched: 2 });
 });
+
+test('settings change while it runs; a lag longer than its memory is refused', async () => {
+  const { sandbox, running, launch, states } = await openTestbed();
+  await running(1);
+  sandbox.set({ bootMs: 60_000, instanceProfiles: ['node'] });
+  expect(await states()).toEqual(['running']);
+  await launch({ IamInstanceProfile: { Name: 'node' } });
+  expect(await states()).toEqual(['running', 'pending']);
+  await expect(launch({ IamInstanceProfile: { Name: 'other' } })).rejects.toMatchObject({
+    name: 'InvalidParameterValue',
+  });
+  expect(() => sandbox.set({ readLagMs: 3_600_000 })).toThrow(RangeError);
+});
+
+test('balancers and rules can go, and machines stop, behind the back of whoever made them', async () => {
+  const { sandbox, running, states, balanced } = await openTestbed();
+  const [instanceId = ''] = await running(1);
+  const { balancerArn, listenerArn } = await balanced();
+  const { behindTheBack } = sandbox;
+  const groupId = sandbox.state('us-east-1').securityGroups[0]?.id ?? '';
+  behindTheBack.revokeRules('us-east-1', groupId, 'ingress');
+  expect(sandbox.state('us-east-1').securityGroups[0]?.rules).toMatchObject([{ egress: true }]);
+  behindTheBack.stopInstance('us-east-1', instanceId);
+  expect(await states()).toEqual(['stopped']);
+  behindTheBack.deleteListener('us-east-1', listenerArn);
+  expect(sandbox.state('us-east-1')).toMatchObject({ listeners: [], loadBalancers: [{ id: balancerArn }] });
+  behindTheBack.deleteLoadBalancer('us-east-1', balancerArn);
+  expect(sandbox.state('us-east-1').loadBalancers).toEqual([]);
+});

@@ -20,6 +20,7 @@ import { type Counters, createJournal, type LogEntry } from './journal.ts';
 import type { Settings } from './region.ts';
 import { answerCall, type CallHook } from './server.ts';
 import { ssmHandlers } from './ssm.ts';
+import { historyMs } from './store.ts';
 import { stsHandlers } from './sts.ts';
 import { type OwnedResource, ownedIn, type RegionState, viewOf } from './views.ts';
 import { createWorld } from './world.ts';
@@ -67,6 +68,8 @@ type LiveSettings = Pick<
   | 'terminatedVisibleMs'
   | 'readLagMs'
   | 'throttle'
+  | 'certificates'
+  | 'instanceProfiles'
 >;
 
 export interface AwsSandbox {
@@ -110,7 +113,7 @@ interface FaultControls {
 export async function startAwsSandbox(options: AwsSandboxOptions = {}): Promise<AwsSandbox> {
   const clock = options.clock ?? { now: () => Date.now() };
   const settings = settingsOf(options);
-  const live = { readLagMs: options.readLagMs ?? 0, throttle: options.throttle ?? 'published' };
+  const live = { readLagMs: checkedLag(options.readLagMs ?? 0), throttle: options.throttle ?? 'published' };
   const accountId = options.accountId ?? '123456789012';
   const world = createWorld({ clock, settings, accountId, credentials: options.credentials });
   const journal = createJournal();
@@ -162,9 +165,9 @@ export async function startAwsSandbox(options: AwsSandboxOptions = {}): Promise<
       stopping.abort();
       await server.stop();
     },
-    set: ({ readLagMs = live.readLagMs, throttle: limits = live.throttle, ...times }) => {
-      Object.assign(live, { readLagMs, throttle: limits });
-      Object.assign(settings, times);
+    set: ({ readLagMs = live.readLagMs, throttle: limits = live.throttle, ...others }) => {
+      Object.assign(live, { readLagMs: checkedLag(readLagMs), throttle: limits });
+      Object.assign(settings, others);
     },
     get counters() {
       return journal.counters();
@@ -205,10 +208,15 @@ function settingsOf(options: AwsSandboxOptions): Settings {
     balancerMs: options.balancerMs ?? 3000,
     interfaceLingerMs: options.interfaceLingerMs ?? 0,
     terminatedVisibleMs: options.terminatedVisibleMs ?? 3_600_000,
-    certificates: new Set(options.certificates),
-    instanceProfiles: options.instanceProfiles === undefined ? undefined : new Set(options.instanceProfiles),
+    certificates: options.certificates ?? [],
+    instanceProfiles: options.instanceProfiles,
     defaultVpc: options.defaultVpc ?? true,
   };
+}
+
+function checkedLag(readLagMs: number): number {
+  if (readLagMs > historyMs) throw new RangeError(`a read lag is at most ${historyMs} ms, not ${readLagMs}`);
+  return readLagMs;
 }
 
 function hooked(hooks: Set<CallHook>, hook: CallHook): () => void {

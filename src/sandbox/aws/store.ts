@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 
 /** How long a former version of a record can still be seen; no read lag may be longer. */
-const historyMs = 15 * 60_000;
+export const historyMs = 15 * 60_000;
 
 interface Version<T> {
   readonly since: number;

@@ -204,7 +204,7 @@ function findProfile(region: Region, params: Params): string | undefined {
   const arn = params.text('IamInstanceProfile.Arn');
   const name = params.text('IamInstanceProfile.Name') ?? arn?.split('/').at(-1);
   if (name === undefined) return undefined;
-  if (region.settings.instanceProfiles?.has(name) === false) {
+  if (region.settings.instanceProfiles?.includes(name) === false) {
     throw refuse(
       'InvalidParameterValue',
       `Value (${name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name`,

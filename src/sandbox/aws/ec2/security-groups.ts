@@ -57,12 +57,7 @@ function createSecurityGroup(call: Call): string {
     tags: readTagSpecifications(params, 'security-group'),
   };
   region.groups.put(group);
-  return (
-    '<return>true</return>' +
-    leaf('groupId', group.id) +
-    tagSet(group.tags) +
-    leaf('securityGroupArn', arnOf(region, group))
-  );
+  return leaf('groupId', group.id) + tagSet(group.tags) + leaf('securityGroupArn', arnOf(region, group));
 }
 
 /** Refused while anything that is not yet gone uses the group, or a rule of another group names it. */

@@ -125,7 +125,7 @@ function readListener(call: Call, balancer: Balancer, before: Listener): Listene
     );
   }
   for (const arn of certificates) {
-    if (!region.settings.certificates.has(arn))
+    if (!region.settings.certificates.includes(arn))
       throw refuse('CertificateNotFound', `Certificate '${arn}' not found`);
   }
   const actions = params.has('DefaultActions')
