@@ -69,7 +69,7 @@ export async function printed(outcome: Promise<Outcome>): Promise<string> {
   return stdout;
 }
 
-export function parseManifests(text: string): readonly Manifest[] {
+function parseManifests(text: string): readonly Manifest[] {
   return parseAllDocuments(text)
     .map((document) => {
       if (document.errors[0] !== undefined) throw document.errors[0];

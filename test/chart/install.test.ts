@@ -43,7 +43,7 @@ describe.skipIf(!refereePath('helm'))('a release', () => {
 
   afterAll(async () => {
     await helm(['uninstall', 'peerage', '--namespace', namespace], { kubeconfig: inject('kubeconfig') });
-    await kubectl(['delete', 'crd', '--ignore-not-found', ...crdNames]);
+    await kubectl(['delete', 'crd', '--ignore-not-found', '--timeout=30s', ...crdNames]);
     for (const name of [namespace, chains]) await deleteObject(`/api/v1/namespaces/${name}`);
     await rm(work, { recursive: true, force: true });
   });
