@@ -506,7 +506,7 @@ export function createNetworkController(options: NetworkControllerOptions) {
     const stalled = all.filter((seen) => isStalled(seen));
     const [first] = stalled;
     const counts = `${ready} of ${desired} Nodes are Ready`;
-    if (first !== undefined && first.parsed.ok) {
+    if (first?.parsed.ok) {
       const why = first.parsed.value.status.conditions?.find(({ type }) => type === 'Stalled');
       const message = `${counts}; ${stalled.length} cannot go on: ${first.metadata.name}: ${why?.message}`;
       return { kind: 'stalled', reason: 'NodesStalled', message };

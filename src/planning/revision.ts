@@ -44,15 +44,15 @@ function jsonSchema(schema: z.ZodType): unknown {
 /** The value without the members that equal the default their schema gives, at every depth. */
 export function withoutDefaults(value: unknown, schema: unknown): unknown {
   if (!isRecord(schema)) return value;
-  if (Array.isArray(value)) return value.map((item) => withoutDefaults(item, schema['items']));
+  if (Array.isArray(value)) return value.map((item) => withoutDefaults(item, schema.items));
   if (!isRecord(value)) return value;
-  const properties = isRecord(schema['properties']) ? schema['properties'] : {};
+  const properties = isRecord(schema.properties) ? schema.properties : {};
   const kept: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(value)) {
     const described = properties[name];
     const bare = withoutDefaults(member, described);
     if (isRecord(described) && 'default' in described) {
-      const usual = withoutDefaults(described['default'], described);
+      const usual = withoutDefaults(described.default, described);
       if (hash(bare) === hash(usual)) continue;
     }
     kept[name] = bare;
