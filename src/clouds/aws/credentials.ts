@@ -24,18 +24,18 @@ const marginMs = 5 * 60_000;
 export async function createCredentials(options: CredentialOptions): Promise<() => Promise<AwsKeys>> {
   const { credential, gate, now, signal } = options;
   const source = await import('@aws-sdk/credential-providers');
+  const requestHandler = connections();
+  signal.addEventListener('abort', () => {
+    for (const agent of Object.values(requestHandler)) agent.destroy();
+  });
   // The region roles are assumed in: any of the partition will do, ours certainly is one.
-  const clientConfig = {
-    region: credential.defaultRegion ?? options.region,
-    maxAttempts: 1,
-    requestHandler: connections(),
-  };
+  const clientConfig = { region: credential.defaultRegion ?? options.region, maxAttempts: 1, requestHandler };
   const base =
     credential.source === 'Secret'
       ? ofSecret(options.secret)
       : named('ambient credentials', source.fromNodeProviderChain({ clientConfig }));
 
-  const last = (credential.assumeRole ?? []).reduce(
+  return (credential.assumeRole ?? []).reduce(
     (masterCredentials, role) => {
       const assume = source.fromTemporaryCredentials({
         masterCredentials,
@@ -52,7 +52,6 @@ export async function createCredentials(options: CredentialOptions): Promise<() 
     },
     remembered(now, base),
   );
-  return last;
 }
 
 function ofSecret(secret: SecretData | undefined): () => Promise<AwsKeys> {

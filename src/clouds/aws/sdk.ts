@@ -28,7 +28,7 @@ export interface SdkOptions {
   readonly clock?: Clock;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly signal: AbortSignal;
   /** `namespace/name` of the Network on whose behalf the call is made. */
   readonly flow?: string;
