@@ -12,7 +12,7 @@ import { countByState, createInventory } from './controllers/inventory.ts';
 import { CREDENTIALS, NETWORKS, NODES } from './controllers/kinds.ts';
 import { createLauncher, recordOf } from './controllers/launcher.ts';
 import { createNetworkController } from './controllers/network.ts';
-import { createNodeController } from './controllers/node.ts';
+import { createNodeController } from './controllers/node/controller.ts';
 import { createRemover } from './controllers/remover.ts';
 import { createSessions } from './controllers/sessions.ts';
 import { createSweep } from './controllers/sweep.ts';

@@ -1,9 +1,9 @@
-import type { Node } from '../api/node.ts';
-import type { Attachment, FabricGoal, Step } from '../clouds/cloud.ts';
-import { firewallRules } from '../planning/fabric-wish.ts';
-import type { Belonging } from './belonging.ts';
-import type { Fabrics } from './fabrics.ts';
-import type { OpenSession } from './sessions.ts';
+import type { Node } from '../../api/node.ts';
+import type { Attachment, FabricGoal, Step } from '../../clouds/cloud.ts';
+import { firewallRules } from '../../planning/fabric-wish.ts';
+import type { Belonging } from '../belonging.ts';
+import type { Fabrics } from '../fabrics.ts';
+import type { OpenSession } from '../sessions.ts';
 
 /** The firewall of a standalone Node, which has no Network to look after it. */
 export async function fabricOfNode(options: {

@@ -1,0 +1,144 @@
+import { FINALIZER } from '../../api/names.ts';
+import type { Node } from '../../api/node.ts';
+import type { Machine } from '../../clouds/cloud.ts';
+import { addFinalizer, hasFinalizer } from '../../kube/finalizer.ts';
+import { machinesOf } from '../../planning/machine.ts';
+import { again, done, type Outcome } from '../../runtime/controller.ts';
+import { createBackoff } from '../backoff.ts';
+import { type Belonging, belongingOf } from '../belonging.ts';
+import type { Seen } from '../kinds.ts';
+import { recordOf } from '../launcher.ts';
+import type { Standing } from '../status.ts';
+import { troubleOf } from '../trouble.ts';
+import { createBringUp } from './bring-up.ts';
+import type { NodeControllerOptions, Pass } from './pass.ts';
+import { writeNodeStatus } from './status.ts';
+import { createTakeDown } from './take-down.ts';
+import { troubled, type Verdict, waiting } from './verdict.ts';
+
+/** One Node, one machine: from request to gone. */
+export function createNodeController(options: NodeControllerOptions) {
+  const { nodes, nodeResource, networks, sessions, inventory, launcher, remove, events } = options;
+  const { cluster, paused, clock, logger, metrics } = options;
+  const backoff = createBackoff(clock);
+  const bringUp = createBringUp(options, backoff);
+  const { takeDown, finish } = createTakeDown(options);
+
+  async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+    const seen = nodes.get(key);
+    if (seen === undefined) {
+      backoff.forget(key);
+      for (const region of inventory.regions()) region.unwatch(key);
+      return done;
+    }
+    if (!seen.parsed.ok) {
+      const standing: Standing = { kind: 'stalled', reason: 'Invalid', message: seen.parsed.message };
+      await writeNodeStatus(options, seen, undefined, { phase: 'Failed', standing, next: done }, signal);
+      return done;
+    }
+    const node = seen.parsed.value;
+    const leaving = seen.metadata.deletionTimestamp !== undefined;
+    if (leaving && !hasFinalizer(seen, FINALIZER)) return done;
+    if (!leaving && !hasFinalizer(seen, FINALIZER)) {
+      await addFinalizer(nodeResource, seen, FINALIZER, { signal });
+      // The change comes back through the cache and queues the key.
+      return done;
+    }
+    const belonging = belongingOf(node, cluster);
+    const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
+    const held = paused || (network?.parsed.ok === true && network.parsed.value.spec.paused);
+    if (held) {
+      const standing: Standing = {
+        kind: 'idle',
+        reason: 'Paused',
+        message: 'paused: nothing in the cloud is changed',
+      };
+      await writeNodeStatus(
+        options,
+        seen,
+        undefined,
+        { phase: node.status.phase ?? 'Pending', standing, next: done },
+        signal,
+      );
+      return done;
+    }
+    const failures = backoff.failures(key);
+    try {
+      const verdict = await pass(key, seen, node, belonging, signal);
+      if (verdict === 'gone') return done;
+      await writeNodeStatus(options, nodes.get(key) ?? seen, inventoryMachine(seen, node), verdict, signal);
+      return verdict.next;
+    } catch (error) {
+      const trouble = troubleOf(error, failures);
+      if (trouble === undefined) throw error;
+      await writeNodeStatus(options, seen, undefined, troubled(node, leaving, trouble), signal);
+      return again(trouble.retryAfterMs, trouble.reason);
+    }
+  }
+
+  /** The machine of the Node as the inventory shows it now. */
+  function inventoryMachine(seen: Seen<Node>, node: Node): Machine | undefined {
+    const record = recordOf(seen);
+    if (record === undefined) return undefined;
+    for (const region of inventory.regions()) {
+      const { machine } = machinesOf(record, node.status.machine?.id, region.launchedBy(record.token));
+      if (machine !== undefined) return machine;
+    }
+    return undefined;
+  }
+
+  async function pass(
+    key: string,
+    seen: Seen<Node>,
+    node: Node,
+    belonging: Belonging,
+    signal: AbortSignal,
+  ): Promise<Verdict | 'gone'> {
+    const { cloud, region: regionName } = belonging;
+    const { credentialRef } = node.spec;
+    const { namespace } = seen.metadata;
+    const record = recordOf(seen);
+    const leaving = seen.metadata.deletionTimestamp !== undefined;
+    if (leaving && record === undefined && !launcher.isWaiting(key) && belonging.network !== undefined) {
+      // Nothing was ever launched for it, so no cloud needs to be asked.
+      return await finish(seen, signal);
+    }
+    const open = await sessions.open({ credentialRef, namespace, cloud, region: regionName }, signal);
+    if (record !== undefined && (record.account !== open.account || record.cluster !== cluster)) {
+      const message = `launched in account ${record.account} by cluster ${record.cluster}; the credential now belongs to ${open.account}, and this is ${cluster}: nothing is launched or removed`;
+      return {
+        phase: node.status.phase ?? 'Pending',
+        standing: { kind: 'stalled', reason: 'AccountChanged', message },
+        next: done,
+      };
+    }
+    const region = inventory.of(open);
+    if (region.readAt === undefined) {
+      await region.read(signal);
+      if (region.readAt === undefined)
+        return waiting(node, 'Progressing', 'the list of machines is not read yet', 2_000);
+    }
+    const launched = record === undefined ? [] : region.launchedBy(record.token);
+    const found = machinesOf(record, node.status.machine?.id, launched);
+    const now: Pass = { key, seen, node, belonging, record, region, found, signal };
+    await removeSurplus(now);
+    return leaving ? await takeDown(now) : await bringUp(now, open);
+  }
+
+  async function removeSurplus({ key, region, found, seen }: Pass): Promise<void> {
+    for (const machine of found.surplus) {
+      await remove(region, machine.id);
+      metrics.surplusRemoved.inc({ cloud: region.open.cloud });
+      events.event({
+        regarding: seen,
+        type: 'Warning',
+        reason: 'SurplusMachine',
+        action: 'Remove',
+        note: `removed machine ${machine.id}: ${found.machine?.id} is the machine of this Node`,
+      });
+      logger.warn({ node: key, machine: machine.id }, 'removed a surplus machine');
+    }
+  }
+
+  return { reconcile };
+}

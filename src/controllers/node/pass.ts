@@ -1,0 +1,94 @@
+/** What the parts of the Node controller share: its options, and what one pass knows. */
+import type { Network } from '../../api/network.ts';
+import type { Node } from '../../api/node.ts';
+import type { EventRecorder } from '../../kube/events.ts';
+import type { Informer } from '../../kube/informer.ts';
+import { keyOf } from '../../kube/object.ts';
+import type { Resource } from '../../kube/resource.ts';
+import type { LaunchRecord } from '../../planning/launch-record.ts';
+import type { MachinesOfNode } from '../../planning/machine.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Metrics } from '../../telemetry.ts';
+import type { Belonging } from '../belonging.ts';
+import type { Fabrics } from '../fabrics.ts';
+import type { Inventory, RegionInventory } from '../inventory.ts';
+import type { Seen } from '../kinds.ts';
+import { type Launcher, recordOf } from '../launcher.ts';
+import type { RemoveMachine } from '../remover.ts';
+import type { Sessions } from '../sessions.ts';
+
+export interface NodeControllerOptions {
+  readonly nodes: Informer<Seen<Node>>;
+  readonly nodeResource: Resource<Seen<Node>>;
+  readonly networks: Informer<Seen<Network>>;
+  readonly sessions: Sessions;
+  readonly inventory: Inventory;
+  readonly fabrics: Fabrics;
+  readonly launcher: Launcher;
+  readonly remove: RemoveMachine;
+  readonly events: EventRecorder;
+  readonly cluster: string;
+  readonly readLagMs: number;
+  readonly paused: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What one pass knows about its Node. */
+export interface Pass {
+  readonly key: string;
+  readonly seen: Seen<Node>;
+  readonly node: Node;
+  readonly belonging: Belonging;
+  readonly record: LaunchRecord | undefined;
+  readonly region: RegionInventory;
+  readonly found: MachinesOfNode;
+  readonly signal: AbortSignal;
+}
+
+/** While another Node of the launch still needs the head's record to find out about its machine, it stays. */
+export function membersAreOpen(
+  { nodes, launcher }: NodeControllerOptions,
+  { key, region }: Pass,
+  record: LaunchRecord,
+): boolean {
+  const outcome = launcher.outcomeOf(record.token);
+  if (outcome !== undefined && outcome.kind !== 'open' && outcome.kind !== 'unknown') return false;
+  const launched = region.launchedBy(record.token);
+  return nodes.byIndex('token', record.token).some((other) => {
+    if (keyOf(other.metadata) === key) return false;
+    const held = recordOf(other);
+    const known = other.parsed.ok ? other.parsed.value.status.machine?.id : undefined;
+    return known === undefined && !launched.some(({ launch }) => launch?.index === held?.index);
+  });
+}
+
+export function warn(
+  { networks, events, logger }: NodeControllerOptions,
+  { seen, key, belonging }: Pass,
+  reason: 'LaunchFailed' | 'MachineLost',
+  note: string,
+): void {
+  const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
+  events.event({
+    regarding: network ?? seen,
+    type: 'Warning',
+    reason,
+    action: 'Launch',
+    note: `${key}: ${note}`,
+  });
+  logger.warn({ node: key, reason }, note);
+}
+
+/** For how long full lists have been read since the launch was put together. */
+export function lookedUpFor({ clock }: NodeControllerOptions, { region, record }: Pass): number {
+  if (region.readAt === undefined || record === undefined) return 0;
+  const readAt = clock.now() - (clock.monotonic() - region.readAt);
+  return readAt - Date.parse(record.at);
+}
+
+export function lookUpAgainMs(options: NodeControllerOptions, pass: Pass): number {
+  return Math.min(Math.max(options.readLagMs - lookedUpFor(options, pass), 500), 5_000);
+}

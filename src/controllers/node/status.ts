@@ -1,0 +1,59 @@
+import type { Node, NodeStatus } from '../../api/node.ts';
+import type { Machine } from '../../clouds/cloud.ts';
+import type { Resource } from '../../kube/resource.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Seen } from '../kinds.ts';
+import { recordOf } from '../launcher.ts';
+import { conditionsFor, writeStatus } from '../status.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Writes what a pass found, if it differs from what stands there. */
+export async function writeNodeStatus(
+  { nodeResource, clock }: { readonly nodeResource: Resource<Seen<Node>>; readonly clock: Clock },
+  seen: Seen<Node>,
+  machine: Machine | undefined,
+  { phase, standing, trouble }: Verdict,
+  signal: AbortSignal,
+): Promise<void> {
+  const before: NodeStatus = seen.parsed.ok ? seen.parsed.value.status : {};
+  const { generation } = seen.metadata;
+  const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
+  const record = seen.parsed.ok ? recordOf(seen) : undefined;
+  const after: NodeStatus = {
+    observedGeneration: generation,
+    phase,
+    conditions,
+    ...(machine ? { machine: machineStatus(machine) } : before.machine && { machine: before.machine }),
+    ...(record && { attempt: record.attempt }),
+    ...(trouble !== undefined && { lastError: trouble }),
+  };
+  if (isOnlyNews(before, after)) return;
+  await writeStatus(nodeResource, seen, { before, after, signal });
+}
+
+/**
+ * A Node on its way up is written when its machine is known and when it is Ready. In between, what merely reads
+ * differently (a message, an address) waits for the next of the two, so that a Node costs few writes.
+ */
+function isOnlyNews(before: NodeStatus, after: NodeStatus): boolean {
+  if (after.phase === 'Pending' || after.phase === 'Launching') {
+    return before.phase === undefined
+      ? after.lastError === undefined
+      : before.phase === after.phase && before.lastError === after.lastError;
+  }
+  return (
+    after.phase === 'Starting' && before.phase === 'Starting' && before.machine?.id === after.machine?.id
+  );
+}
+
+function machineStatus(machine: Machine): NonNullable<NodeStatus['machine']> {
+  const { id, zone, type, privateAddress, publicAddress, createdAt } = machine;
+  return {
+    id,
+    ...(zone !== undefined && { zone }),
+    ...(type !== undefined && { type }),
+    ...(privateAddress !== undefined && { privateAddress }),
+    ...(publicAddress !== undefined && { publicAddress }),
+    launchedAt: createdAt,
+  };
+}

@@ -1,0 +1,151 @@
+/** From a machine in use to none: out of its balancer, drained, ended, and certainly gone. */
+import { FINALIZER } from '../../api/names.ts';
+import type { Node } from '../../api/node.ts';
+import type { Machine } from '../../clouds/cloud.ts';
+import { removeFinalizer } from '../../kube/finalizer.ts';
+import { keyOf } from '../../kube/object.ts';
+import type { LaunchRecord } from '../../planning/launch-record.ts';
+import { again } from '../../runtime/controller.ts';
+import type { Seen } from '../kinds.ts';
+import { fabricOfNode } from './fabric.ts';
+import { lookedUpFor, lookUpAgainMs, membersAreOpen, type NodeControllerOptions, type Pass } from './pass.ts';
+import { settled, terminating, type Verdict } from './verdict.ts';
+
+/** A machine that is on its way out of a balancer waits this much longer than its drain time for a look that shows it. */
+const drainMarginMs = 30_000;
+
+export function createTakeDown(options: NodeControllerOptions) {
+  const { nodes, nodeResource, networks, fabrics, launcher, remove, readLagMs, clock, logger } = options;
+
+  async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
+    const { key, seen, node, region, record, found, signal } = pass;
+    region.watch(key);
+    if (launcher.isWaiting(key))
+      return { ...terminating('its launch is being put together'), next: again(500, 'in a batch') };
+    const { machine } = found;
+    if (machine !== undefined) {
+      region.present(key);
+      if (policyOf(pass) === 'Orphan') {
+        await region.open.session.machines.release([machine.id], signal);
+        await region.read(signal);
+        if (region.get(machine.id) === undefined) return await finish(seen, signal, pass);
+        return {
+          ...terminating('waiting for its machine to be listed without our tag'),
+          next: again(2_000, 'release'),
+        };
+      }
+      if (machine.state === 'terminating')
+        return settled('Terminating', {
+          kind: 'working',
+          reason: 'Terminating',
+          message: `machine ${machine.id} is being terminated`,
+        });
+      const draining = drains(pass, machine);
+      if (draining !== undefined)
+        return {
+          phase: 'Draining',
+          standing: { kind: 'working', reason: 'Draining', message: draining },
+          next: again(2_000, 'draining'),
+        };
+      await remove(region, machine.id);
+      return settled('Terminating', {
+        kind: 'working',
+        reason: 'Terminating',
+        message: `machine ${machine.id} is being terminated`,
+      });
+    }
+    if (record === undefined) return await finish(seen, signal, pass);
+    if (found.ended !== undefined) return holdsOthers(pass, record) ?? (await finish(seen, signal, pass));
+    const known = node.status.machine?.id;
+    const outcome = launcher.outcomeOf(record.token);
+    if (outcome?.kind === 'refused' || outcome?.kind === 'void') return await finish(seen, signal, pass);
+    if (outcome?.kind === 'answered' && record.index >= outcome.count)
+      return await finish(seen, signal, pass);
+    if (known !== undefined || outcome?.kind === 'answered') return await awaitAbsence(pass, known);
+    if (outcome?.kind === 'open')
+      return { ...terminating('its launch is under way'), next: again(1_000, 'launch open') };
+    if (outcome?.kind === 'lookUp') {
+      if (lookedUpFor(options, pass) < readLagMs)
+        return {
+          ...terminating('looking for its machine by launch token'),
+          next: again(lookUpAgainMs(options, pass), 'read lag'),
+        };
+      return holdsOthers(pass, record) ?? (await finish(seen, signal, pass));
+    }
+    const mayCall = nodes
+      .byIndex('token', record.token)
+      .some((other) => other.metadata.deletionTimestamp === undefined);
+    launcher.settle(record, seen.metadata.namespace, region, { mayCall });
+    return { ...terminating('finding out what became of its launch'), next: again(2_000, 'settling') };
+  }
+
+  /** The head's record is all that others have to find out about their launch: it stays until they have. */
+  function holdsOthers(pass: Pass, record: LaunchRecord): Verdict | undefined {
+    if (record.members === undefined || !membersAreOpen(options, pass, record)) return undefined;
+    return {
+      ...terminating('other Nodes of its launch are not settled yet'),
+      next: again(1_000, 'members open'),
+    };
+  }
+
+  async function awaitAbsence(pass: Pass, id: string | undefined): Promise<Verdict | 'gone'> {
+    const { key, region, seen, signal } = pass;
+    if (region.absentForMs(key) >= readLagMs) {
+      const machines = id === undefined ? [] : await region.open.session.machines.read([id], signal);
+      if (machines.every(({ state }) => state === 'terminated')) return await finish(seen, signal, pass);
+      region.learn(machines);
+    }
+    return {
+      ...terminating('its machine is not in the list; waiting until that is certain'),
+      next: again(5_000, 'read lag'),
+    };
+  }
+
+  /** A Network that goes decides for its Nodes; one that is scaled down ends their machines. */
+  function policyOf({ belonging, node }: Pass): 'Delete' | 'Orphan' {
+    const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
+    if (network?.metadata.deletionTimestamp === undefined || !network.parsed.ok)
+      return node.spec.deletionPolicy;
+    return network.parsed.value.spec.deletionPolicy;
+  }
+
+  /** Why the machine may not be ended yet; undefined when it may. */
+  function drains({ belonging, seen }: Pass, machine: Machine): string | undefined {
+    if (belonging.network === undefined) return undefined;
+    const network = networks.get(belonging.network);
+    if (network === undefined || network.metadata.deletionTimestamp !== undefined || !network.parsed.ok)
+      return undefined;
+    const { balancer } = network.parsed.value.spec;
+    if (balancer === undefined) return undefined;
+    const leavingForMs = clock.now() - Date.parse(seen.metadata.deletionTimestamp ?? '');
+    if (leavingForMs > balancer.drainSeconds * 1000 + drainMarginMs) return undefined;
+    const member = fabrics.lastView(belonging.scopeKey)?.members.get(machine.id);
+    if (member === undefined)
+      return fabrics.lastView(belonging.scopeKey) === undefined
+        ? 'its balancer has not been read yet'
+        : undefined;
+    return `${member.health} in its balancer; open connections have ${balancer.drainSeconds} s`;
+  }
+
+  async function finish(seen: Seen<Node>, signal: AbortSignal, pass?: Pass): Promise<Verdict | 'gone'> {
+    if (pass !== undefined && pass.belonging.network === undefined) {
+      const { node, belonging, region } = pass;
+      const goal = node.spec.deletionPolicy === 'Orphan' ? 'released' : 'nothing';
+      const { steps } = await fabricOfNode({ node, belonging, open: region.open, fabrics, goal, signal });
+      const [step] = steps;
+      if (step !== undefined)
+        return {
+          ...terminating(`${step.verb} ${step.kind} ${step.name}: ${step.waits ?? 'next'}`),
+          next: again(3_000, 'fabric'),
+        };
+      fabrics.forget(belonging.scopeKey);
+    }
+    const key = keyOf(seen.metadata);
+    pass?.region.unwatch(key);
+    await removeFinalizer(nodeResource, nodes.get(key) ?? seen, FINALIZER, { signal });
+    logger.info({ node: key }, 'node is gone');
+    return 'gone';
+  }
+
+  return { takeDown, finish };
+}
