@@ -88,6 +88,8 @@ export interface FoundBalancer extends Balancer {
 export interface FoundPool extends Pool {
   readonly attributes: Attributes;
   readonly targets: readonly Target[];
+  /** Those that AWS would not take the last time, by `instance:port`. */
+  readonly refused: ReadonlySet<string>;
 }
 
 export interface AwsFabricView extends FabricView {

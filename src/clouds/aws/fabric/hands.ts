@@ -1,6 +1,6 @@
-import { CloudError, type CloudErrorCode } from '../../cloud.ts';
 import type { Sdk } from '../sdk.ts';
 import type { Asker } from './part.ts';
+import { isCode } from './refusals.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What a step is carried out with. */
@@ -9,10 +9,6 @@ export interface Hands {
   readonly snapshot: Snapshot;
   readonly cluster: string;
   readonly asker: Asker;
-}
-
-export function isCode(thrown: unknown, code: CloudErrorCode): thrown is CloudError {
-  return thrown instanceof CloudError && thrown.code === code;
 }
 
 /** For removals: what is gone already needs no removing. */

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { shareFlight } from './flight.ts';
+import { isCode } from './refusals.ts';
 
 /** How long a read may lag behind a write. */
 const READ_LAG_MS = 5 * 60_000;
@@ -30,6 +31,8 @@ export interface Part<Row> {
   changed(id: string, row: Row): void;
   /** Something that we just removed. */
   removed(id: string): void;
+  /** Whether we made it, so recently that AWS may not show it yet. */
+  isMade(id: string): boolean;
   /** Whether we removed it, so recently that AWS may still show it. */
   isRemoved(id: string): boolean;
   /** Counts as read now, although nobody asked: it belongs to something that we just made. */
@@ -43,6 +46,8 @@ export interface PartOptions<Row> {
   readonly read: (asker: Asker) => Promise<Iterable<readonly [string, Row]>>;
   /** Whether a row is about to change by itself. */
   readonly moving?: (row: Row) => boolean;
+  /** Whether what the rows belong to was made so recently that AWS may not know of it yet. */
+  readonly young?: () => boolean;
 }
 
 /** `turn`: its place among writes and reads; two of them may fall into one millisecond. */
@@ -51,7 +56,12 @@ type Own<Row> = { readonly turn: number; readonly at: number } & (
   | { readonly removed: true }
 );
 
-export function createPart<Row>({ now, read, moving = () => false }: PartOptions<Row>): Part<Row> {
+export function createPart<Row>({
+  now,
+  read,
+  moving = () => false,
+  young = () => false,
+}: PartOptions<Row>): Part<Row> {
   let rows = new Map<string, Row>();
   let readAt: number | undefined;
   let expired = false;
@@ -74,6 +84,7 @@ export function createPart<Row>({ now, read, moving = () => false }: PartOptions
     unconfirmed = false;
     const answer = new Map(
       await read({ signal, ...(flow === undefined ? {} : { flow }) }).catch((thrown: unknown) => {
+        if (young() && isCode(thrown, 'notFound')) return rows;
         expired = true;
         throw thrown;
       }),
@@ -110,6 +121,11 @@ export function createPart<Row>({ now, read, moving = () => false }: PartOptions
     else rows.set(id, write.row);
   };
 
+  const recent = (id: string): Own<Row> | undefined => {
+    const write = own.get(id);
+    return write !== undefined && now() - write.at < READ_LAG_MS ? write : undefined;
+  };
+
   return {
     rows: () => rows,
     readAt: () => readAt,
@@ -117,11 +133,19 @@ export function createPart<Row>({ now, read, moving = () => false }: PartOptions
       if (isDue(maxAgeMs)) await fly(flow, signal);
     },
     made: (id, row) => note(id, { turn: nextTurn(), at: now(), made: true, row }),
-    changed: (id, row) => note(id, { turn: nextTurn(), at: now(), made: false, row }),
+    changed: (id, row) => {
+      const before = own.get(id);
+      const made = before !== undefined && 'made' in before && before.made;
+      note(id, { turn: nextTurn(), at: made ? before.at : now(), made, row });
+    },
     removed: (id) => note(id, { turn: nextTurn(), at: now(), removed: true }),
+    isMade: (id) => {
+      const write = recent(id);
+      return write !== undefined && 'made' in write && write.made;
+    },
     isRemoved: (id) => {
-      const write = own.get(id);
-      return write !== undefined && 'removed' in write && now() - write.at < READ_LAG_MS;
+      const write = recent(id);
+      return write !== undefined && 'removed' in write;
     },
     begun: () => {
       readAt = now();

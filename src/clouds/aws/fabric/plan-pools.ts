@@ -89,7 +89,7 @@ function healthMisfit(wished: HealthCheck, found: HealthCheck): string | undefin
   return `its health check has ${different} ${found[different] ?? 'not set'}, wished is ${wished[different] ?? 'not set'}`;
 }
 
-/** `members`: ids of machines, in a stable order. */
+/** `members`: ids of machines, in a stable order. Those that AWS refused before come last, and hold up no others. */
 export function planRegister(
   behalf: { readonly owner: Behalf['owner'] },
   desired: { readonly name: string; readonly port: number },
@@ -100,7 +100,10 @@ export function planRegister(
   const missing = members
     .map((id) => ({ id, port: desired.port }))
     .filter((target) => !present.has(targetKey(target)));
-  return chunks(missing).map((targets) =>
+  const [again = [], first = []] = [true, false].map((before) =>
+    missing.filter((target) => (found?.refused.has(targetKey(target)) ?? false) === before),
+  );
+  return [...chunks(first), ...chunks(again)].map((targets) =>
     stepOf(
       behalf,
       { verb: 'register', kind: KIND, name: desired.name, because: `${list(targets)} not in it` },

@@ -1,10 +1,12 @@
 /** The reads of the fabric, each to the last page. */
 
+import type { TagDescription } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { type Owner, TAGS } from '../../cloud.ts';
 import type { Sdk } from '../sdk.ts';
 import { filterValue, ownerOf } from '../tags.ts';
 import type { Balancer, Group, Listener, Pool, Target } from './found.ts';
 import type { Asker } from './part.ts';
+import { isCode } from './refusals.ts';
 import { balancerRow, groupRow, listenerRow, poolRow, targetRow } from './rows.ts';
 
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html */
@@ -81,22 +83,38 @@ export async function readPoolAttributes(sdk: Sdk, arn: string, asker: Asker): P
   return Attributes.map(({ Key = '', Value = '' }) => [Key, Value]);
 }
 
-/** Whose each is; `other` when not of this cluster. */
+/** Whose each is; `other` when not of this cluster. What AWS does not know (any more, or yet) is absent. */
 export async function readOwners(
   sdk: Sdk,
   cluster: string,
   arns: readonly string[],
   asker: Asker,
 ): Promise<Rows<Owner | 'other'>> {
-  const rows: [string, Owner | 'other'][] = arns.map((arn) => [arn, 'other']);
-  for (const ResourceArns of chunksOf(arns, ARNS_PER_CALL)) {
-    const { TagDescriptions = [] } = await sdk.describeTags({ ResourceArns }, asker);
-    for (const { ResourceArn = '', Tags = [] } of TagDescriptions) {
+  const rows: [string, Owner | 'other'][] = [];
+  for (const some of chunksOf(arns, ARNS_PER_CALL)) {
+    for (const { ResourceArn = '', Tags } of await describeTags(sdk, some, asker)) {
       const owner = ownerOf(Tags);
       rows.push([ResourceArn, owner?.cluster === cluster ? owner : 'other']);
     }
   }
   return rows;
+}
+
+/** AWS refuses a whole call for one that it does not know. */
+async function describeTags(
+  sdk: Sdk,
+  arns: readonly string[],
+  asker: Asker,
+): Promise<readonly TagDescription[]> {
+  try {
+    const { TagDescriptions = [] } = await sdk.describeTags({ ResourceArns: [...arns] }, asker);
+    return TagDescriptions;
+  } catch (thrown) {
+    if (!isCode(thrown, 'notFound')) throw thrown;
+    if (arns.length === 1) return [];
+    const single = await Promise.all(arns.map((arn) => describeTags(sdk, [arn], asker)));
+    return single.flat();
+  }
 }
 
 export function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {

@@ -1,6 +1,16 @@
-/** What we refuse in the name of AWS, before it costs a call or touches what is not ours. */
-import { CloudError } from '../../cloud.ts';
+/** What AWS refuses, and what we refuse in its name before it costs a call or touches what is not ours. */
+import { CloudError, type CloudErrorCode } from '../../cloud.ts';
 import type { Network } from './found.ts';
+
+export function isCode(thrown: unknown, code: CloudErrorCode): thrown is CloudError {
+  return thrown instanceof CloudError && thrown.code === code;
+}
+
+/** It exists, but AWS does not show it yet (or still, when it is going away): the next look may. */
+export function notNow(refusal: CloudError): CloudError {
+  const { api, outcome, reason, message } = refusal;
+  return new CloudError({ code: 'unavailable', api, outcome, reason, message, cause: refusal });
+}
 
 export function nameTaken(api: string, what: { readonly kind: string; readonly name: string }): CloudError {
   return new CloudError({

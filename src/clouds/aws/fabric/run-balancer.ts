@@ -1,11 +1,11 @@
 /** Balancers and listeners, as calls. Each leaves the snapshot as the call left the cloud. */
 import type { Action as ElbAction } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { CloudError, TAGS } from '../../cloud.ts';
+import { TAGS } from '../../cloud.ts';
 import { type Balancer, type Listener, NEW_BALANCER } from './found.ts';
-import { type Hands, isCode, orIfGone } from './hands.ts';
+import { type Hands, orIfGone } from './hands.ts';
 import { scopeKey } from './names.ts';
 import { ARNS_PER_CALL, chunksOf, readListeners, readOwners } from './reads.ts';
-import { nameTaken } from './refusals.ts';
+import { isCode, nameTaken, notNow } from './refusals.ts';
 import { balancerRow, listenerRow } from './rows.ts';
 import type { ActionOf, AttributeValues } from './steps.ts';
 
@@ -39,29 +39,27 @@ export async function createBalancer(hands: Hands, action: ActionOf<'create bala
   } catch (thrown) {
     if (!isCode(thrown, 'alreadyExists')) throw thrown;
     const known = await balancerNamed(hands, name);
-    if (known === undefined) throw thrown;
+    if (known === undefined) throw notNow(thrown);
     const [, holder] = (await readOwners(sdk, hands.cluster, [known.arn], asker)).at(-1) ?? [];
-    if (holder === undefined || holder === 'other' || scopeKey(holder) !== scopeKey(owner)) {
+    if (holder === undefined) throw notNow(thrown);
+    if (holder === 'other' || scopeKey(holder) !== scopeKey(owner)) {
       throw nameTaken('CreateLoadBalancer', { kind: 'load balancer', name });
     }
-    if (snapshot.balancers.isRemoved(known.arn)) {
-      throw new CloudError({
-        code: 'unavailable',
-        outcome: 'none',
-        api: 'CreateLoadBalancer',
-        reason: 'DuplicateLoadBalancerName',
-        message: `the old load balancer ${name} is still going away`,
-        cause: thrown,
-      });
-    }
+    // The one we have just deleted is still going away.
+    if (snapshot.balancers.isRemoved(known.arn)) throw notNow(thrown);
     snapshot.balancers.made(known.arn, known);
     snapshot.owners.made(known.arn, owner);
   }
 }
 
 async function balancerNamed({ sdk, asker }: Hands, name: string): Promise<Balancer | undefined> {
-  const { LoadBalancers: [known] = [] } = await sdk.describeLoadBalancers({ Names: [name] }, asker);
-  return known === undefined ? undefined : balancerRow(known);
+  try {
+    const { LoadBalancers: [known] = [] } = await sdk.describeLoadBalancers({ Names: [name] }, asker);
+    return known === undefined ? undefined : balancerRow(known);
+  } catch (thrown) {
+    if (isCode(thrown, 'notFound')) return undefined;
+    throw thrown;
+  }
 }
 
 export async function setBalancerAttributes(

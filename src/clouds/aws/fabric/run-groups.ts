@@ -2,9 +2,9 @@
 import { TAGS } from '../../cloud.ts';
 import type { Group } from './found.ts';
 
-import { type Hands, isCode, orIfGone } from './hands.ts';
+import { type Hands, orIfGone } from './hands.ts';
 import { scopeKey } from './names.ts';
-import { nameTaken } from './refusals.ts';
+import { isCode, nameTaken, notNow } from './refusals.ts';
 import { groupRow } from './rows.ts';
 import { distinct, type Rule, toPermissions, without } from './rules.ts';
 import type { ActionOf } from './steps.ts';
@@ -33,7 +33,7 @@ export async function createGroup(hands: Hands, action: ActionOf<'create group'>
     // The reply to an earlier call was lost, or the name is somebody else's.
     if (!isCode(thrown, 'alreadyExists')) throw thrown;
     const group = await groupNamed(hands, name, vpcId);
-    if (group === undefined) throw thrown;
+    if (group === undefined) throw notNow(thrown);
     if (group.owner === undefined || scopeKey(group.owner) !== scopeKey(owner)) {
       throw nameTaken('CreateSecurityGroup', { kind: 'security group', name });
     }

@@ -1,9 +1,10 @@
 /** Target groups and their members, as calls. Each leaves the snapshot as the call left the cloud. */
-import { type HealthCheck, NEW_POOL } from './found.ts';
-import { type Hands, isCode, orIfGone } from './hands.ts';
+import { CloudError } from '../../cloud.ts';
+import { type HealthCheck, NEW_POOL, type Pool } from './found.ts';
+import { type Hands, orIfGone } from './hands.ts';
 import { scopeKey } from './names.ts';
 import { readOwners, targetId } from './reads.ts';
-import { nameTaken } from './refusals.ts';
+import { isCode, nameTaken, notNow } from './refusals.ts';
 import { poolRow } from './rows.ts';
 import { protocolOf } from './run-balancer.ts';
 import type { ActionOf } from './steps.ts';
@@ -35,15 +36,25 @@ export async function createPool(hands: Hands, action: ActionOf<'create pool'>):
     snapshot.targets(pool.arn).begun();
   } catch (thrown) {
     if (!isCode(thrown, 'alreadyExists')) throw thrown;
-    const { TargetGroups: [known] = [] } = await sdk.describeTargetGroups({ Names: [name] }, asker);
-    if (known === undefined) throw thrown;
-    const pool = poolRow(known);
-    const [, holder] = (await readOwners(sdk, hands.cluster, [pool.arn], asker)).at(-1) ?? [];
-    if (holder === undefined || holder === 'other' || scopeKey(holder) !== scopeKey(owner)) {
+    const known = await poolNamed(hands, name);
+    if (known === undefined) throw notNow(thrown);
+    const [, holder] = (await readOwners(sdk, hands.cluster, [known.arn], asker)).at(-1) ?? [];
+    if (holder === undefined) throw notNow(thrown);
+    if (holder === 'other' || scopeKey(holder) !== scopeKey(owner)) {
       throw nameTaken('CreateTargetGroup', { kind: 'target group', name });
     }
-    snapshot.pools.made(pool.arn, pool);
-    snapshot.owners.made(pool.arn, owner);
+    snapshot.pools.made(known.arn, known);
+    snapshot.owners.made(known.arn, owner);
+  }
+}
+
+async function poolNamed({ sdk, asker }: Hands, name: string): Promise<Pool | undefined> {
+  try {
+    const { TargetGroups: [known] = [] } = await sdk.describeTargetGroups({ Names: [name] }, asker);
+    return known === undefined ? undefined : poolRow(known);
+  } catch (thrown) {
+    if (isCode(thrown, 'notFound')) return undefined;
+    throw thrown;
   }
 }
 
@@ -91,33 +102,56 @@ export async function deletePool(
 
 type Targets = ActionOf<'register' | 'deregister'>['targets'];
 
+/** Enough to single out two machines of a full call. */
+const REFUSALS_PER_STEP = 24;
+
 /**
- * AWS refuses a whole call for one machine that has ended in the meantime, or for the first that a zone has no room for. The
- * rest gets in by halves; what was refused is thrown when all that can be in is.
+ * AWS refuses a whole call for one machine that has ended in the meantime, or for the first that a zone has no room for.
+ * The rest gets in by halves; the first refusal is thrown when all is in that can be. After too many of them the rest is
+ * left to the next pass, where those refused before come last.
  */
 export async function register(
   hands: Hands,
   { arn, targets }: ActionOf<'register' | 'deregister'>,
 ): Promise<void> {
-  const [refusal] = await registerHalves(hands, arn, targets);
-  if (refusal !== undefined) throw refusal;
+  const refusals: CloudError[] = [];
+  const left: Targets[] = [targets];
+  for (let some = left.shift(); some !== undefined; some = left.shift()) {
+    const refusal = await registerOnce(hands, arn, some);
+    if (refusal === undefined) continue;
+    refusals.push(refusal);
+    if (refusals.length >= REFUSALS_PER_STEP) break;
+    if (some.length === 1) {
+      for (const target of some) hands.snapshot.refused(arn).add(targetId(target));
+    } else {
+      const middle = Math.ceil(some.length / 2);
+      left.unshift(some.slice(0, middle), some.slice(middle));
+    }
+  }
+  const [first] = refusals;
+  if (first !== undefined) throw first;
 }
 
-async function registerHalves(hands: Hands, arn: string, targets: Targets): Promise<readonly Error[]> {
+const ABOUT_ONE_TARGET: readonly string[] = [
+  'InvalidTarget',
+  'TooManyTargets',
+  'TooManyRegistrationsForTargetId',
+];
+
+/** Answers the refusal, if it may be about some of them only. */
+async function registerOnce(hands: Hands, arn: string, targets: Targets): Promise<CloudError | undefined> {
   try {
     await hands.sdk.registerTargets({ TargetGroupArn: arn, Targets: targetList(targets) }, hands.asker);
   } catch (thrown) {
-    if (!isCode(thrown, 'invalid') && !isCode(thrown, 'quota')) throw thrown;
-    if (targets.length === 1) return [thrown];
-    const middle = Math.ceil(targets.length / 2);
-    const first = await registerHalves(hands, arn, targets.slice(0, middle));
-    return [...first, ...(await registerHalves(hands, arn, targets.slice(middle)))];
+    if (thrown instanceof CloudError && ABOUT_ONE_TARGET.includes(thrown.reason)) return thrown;
+    throw thrown;
   }
   const part = hands.snapshot.targets(arn);
   for (const target of targets) {
     part.changed(targetId(target), { ...target, health: 'initial', reason: 'Elb.RegistrationInProgress' });
+    hands.snapshot.refused(arn).delete(targetId(target));
   }
-  return [];
+  return undefined;
 }
 
 export async function deregister(

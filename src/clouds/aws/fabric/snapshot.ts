@@ -32,6 +32,8 @@ export interface Snapshot {
   readonly balancerAttributes: (arn: string) => Part<string>;
   readonly poolAttributes: (arn: string) => Part<string>;
   readonly targets: (poolArn: string) => Part<Target>;
+  /** Targets that AWS would not take the last time, by `instance:port`. */
+  readonly refused: (poolArn: string) => Set<string>;
   network(settings: Settings, maxAgeMs: number, asker: Asker): Promise<NetworkAnswer>;
   /** Drops what is known of balancers and target groups that are gone. */
   prune(): void;
@@ -64,20 +66,36 @@ export function createSnapshot(options: {
       return readOwners(sdk, cluster, arns, asker);
     },
   });
-  const listeners = perArn((arn) => createPart({ now, read: (asker) => readListeners(sdk, arn, asker) }));
+  const listeners = perArn((arn) =>
+    createPart({
+      now,
+      read: (asker) => readListeners(sdk, arn, asker),
+      young: () => balancers.isMade(arn),
+    }),
+  );
   const balancerAttributes = perArn((arn) =>
-    createPart({ now, read: (asker) => readBalancerAttributes(sdk, arn, asker) }),
+    createPart({
+      now,
+      read: (asker) => readBalancerAttributes(sdk, arn, asker),
+      young: () => balancers.isMade(arn),
+    }),
   );
   const poolAttributes = perArn((arn) =>
-    createPart({ now, read: (asker) => readPoolAttributes(sdk, arn, asker) }),
+    createPart({
+      now,
+      read: (asker) => readPoolAttributes(sdk, arn, asker),
+      young: () => pools.isMade(arn),
+    }),
   );
   const targets = perArn((arn) =>
     createPart({
       now,
       read: (asker) => readTargets(sdk, arn, asker),
       moving: (target) => target.health !== 'healthy' && target.health !== 'unused',
+      young: () => pools.isMade(arn),
     }),
   );
+  const refused = perArn(() => new Set<string>());
   const networks = new Map<string, Part<NetworkAnswer>>();
 
   return {
@@ -89,6 +107,7 @@ export function createSnapshot(options: {
     balancerAttributes: balancerAttributes.of,
     poolAttributes: poolAttributes.of,
     targets: targets.of,
+    refused: refused.of,
     network: async (settings, maxAgeMs, asker) => {
       const key = JSON.stringify([settings.network, settings.zones]);
       const part =
@@ -109,6 +128,7 @@ export function createSnapshot(options: {
       balancerAttributes.keep(balancers.rows());
       poolAttributes.keep(pools.rows());
       targets.keep(pools.rows());
+      refused.keep(pools.rows());
     },
   };
 }
@@ -121,10 +141,10 @@ export function candidates({
   return [...balancers.rows().values(), ...pools.rows().values()].filter(({ name }) => couldBeOurs(name));
 }
 
-function perArn<Row>(create: (arn: string) => Part<Row>) {
-  const parts = new Map<string, Part<Row>>();
+function perArn<Value>(create: (arn: string) => Value) {
+  const parts = new Map<string, Value>();
   return {
-    of: (arn: string): Part<Row> => {
+    of: (arn: string): Value => {
       const part = parts.get(arn) ?? create(arn);
       parts.set(arn, part);
       return part;

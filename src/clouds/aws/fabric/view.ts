@@ -1,10 +1,11 @@
 /** One scope's part of the snapshot, as the planner and the status want it. */
-import { CloudError, type FabricView, type MemberHealth, type Scope } from '../../cloud.ts';
+import type { FabricView, MemberHealth, Scope } from '../../cloud.ts';
 import type { AwsFabricView, FoundBalancer, FoundPool, Group } from './found.ts';
 import { couldBeOurs, namesOf, scopeKey } from './names.ts';
 import type { NetworkAnswer } from './network.ts';
 import type { Asker } from './part.ts';
 import { listenerName } from './plan-balancer.ts';
+import { isCode, notNow } from './refusals.ts';
 import { settingsOf } from './settings.ts';
 import { candidates, type Snapshot } from './snapshot.ts';
 
@@ -28,11 +29,9 @@ export async function refreshLists(snapshot: Snapshot, maxAgeMs: number, asker: 
   const { groups, balancers, pools } = snapshot;
   await Promise.all([groups, balancers, pools].map((part) => part.ensure(maxAgeMs, asker)));
   snapshot.prune();
-  await whileNothingVanishes(snapshot, asker, () => {
-    const known = snapshot.owners.rows();
-    if (candidates(snapshot).some(({ arn }) => !known.has(arn))) snapshot.owners.expire();
-    return snapshot.owners.ensure(maxAgeMs, asker);
-  });
+  const known = snapshot.owners.rows();
+  if (candidates(snapshot).some(({ arn }) => !known.has(arn))) snapshot.owners.expire();
+  await snapshot.owners.ensure(maxAgeMs, asker);
 }
 
 async function refreshDetails(
@@ -64,21 +63,17 @@ async function whileNothingVanishes(
   try {
     await ask();
   } catch (thrown) {
-    if (!isNotFound(thrown)) throw thrown;
+    if (!isCode(thrown, 'notFound')) throw thrown;
     const lists = [snapshot.balancers, snapshot.pools];
     for (const part of lists) part.expire();
     await Promise.all(lists.map((part) => part.ensure(0, asker)));
     snapshot.prune();
     await ask().catch((again: unknown) => {
-      if (!isNotFound(again)) throw again;
-      const { api, outcome, reason, message } = again;
-      throw new CloudError({ code: 'unavailable', api, outcome, reason, message, cause: again });
+      if (!isCode(again, 'notFound')) throw again;
+      throw notNow(again);
     });
   }
 }
-
-const isNotFound = (thrown: unknown): thrown is CloudError =>
-  thrown instanceof CloudError && thrown.code === 'notFound';
 
 function ownedBy(snapshot: Snapshot, scope: Scope) {
   const key = scopeKey(scope.owner);
@@ -110,6 +105,7 @@ function viewOf(snapshot: Snapshot, scope: Scope, answer: NetworkAnswer, now: nu
       ...pool,
       attributes: snapshot.poolAttributes(pool.arn).rows(),
       targets: Array.from(snapshot.targets(pool.arn).rows().values()),
+      refused: new Set(snapshot.refused(pool.arn)),
     }),
   );
   const names = namesOf(scope.owner);
@@ -140,8 +136,8 @@ function viewOf(snapshot: Snapshot, scope: Scope, answer: NetworkAnswer, now: nu
       balancers,
       pools,
       taken: {
-        balancers: othersNames(snapshot.balancers.rows(), owned.balancers),
-        pools: othersNames(snapshot.pools.rows(), owned.pools),
+        balancers: othersNames(snapshot, snapshot.balancers.rows(), owned.balancers),
+        pools: othersNames(snapshot, snapshot.pools.rows(), owned.pools),
       },
     },
   };
@@ -201,12 +197,17 @@ function resourcesOf(
   ];
 }
 
+/** Of what nobody has told us whose it is, nothing is said. */
 function othersNames(
+  snapshot: Snapshot,
   rows: ReadonlyMap<string, { readonly arn: string; readonly name: string }>,
   owned: readonly { readonly arn: string }[],
 ): ReadonlySet<string> {
   const ours = new Set(owned.map(({ arn }) => arn));
-  const others = Array.from(rows.values()).filter((row) => couldBeOurs(row.name) && !ours.has(row.arn));
+  const owners = snapshot.owners.rows();
+  const others = Array.from(rows.values()).filter(
+    (row) => couldBeOurs(row.name) && !ours.has(row.arn) && owners.has(row.arn),
+  );
   return new Set(others.map((row) => row.name));
 }
 
