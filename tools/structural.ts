@@ -47,6 +47,11 @@ export function structuralOf(schema: z.ZodType, path: string): Structural {
     io: 'input',
     reused: 'inline',
     cycles: 'throw',
+    override: ({ zodSchema, path: below }) => {
+      // It would come out as a list in which any item may stand at any place.
+      if (zodSchema._zod.def.type === 'tuple')
+        throw notStructural([path, ...below.filter((step) => step !== 'properties')].join('.'), 'a tuple');
+    },
   });
   return convert(sourceSchema.parse(json), path);
 }
@@ -92,7 +97,7 @@ function convert(source: z.output<typeof sourceSchema>, path: string): Structura
   const { anyOf, items, properties = {}, additionalProperties, ...rest } = source;
   const parsed = z.strictObject(keywords).safeParse(rest);
   if (!parsed.success) throw notStructural(path, z.prettifyError(parsed.error));
-  const own = parsed.data;
+  const { minimum, maximum, ...own } = parsed.data;
   if (anyOf !== undefined) return { ...own, ...intOrString(anyOf, path) };
 
   const result: Writable = { ...own };
@@ -100,10 +105,9 @@ function convert(source: z.output<typeof sourceSchema>, path: string): Structura
     if (own.enum !== undefined) throw notStructural(path, 'an enum without type');
     result['x-kubernetes-preserve-unknown-fields'] = true;
   }
-  if (own.type === 'integer') Object.assign(result, integer(own));
-  if (own.type !== 'integer') {
-    if (result.minimum !== undefined || result.maximum !== undefined)
-      throw notStructural(path, 'bounds on no integer');
+  if (own.type === 'integer') Object.assign(result, integer(minimum, maximum));
+  else if (minimum !== undefined || maximum !== undefined) {
+    throw notStructural(path, 'bounds of something that is no integer');
   }
   // The server checks the format; zod's pattern for it has 400 characters.
   if (own.format === 'date-time') delete result.pattern;
@@ -129,14 +133,11 @@ function convert(source: z.output<typeof sourceSchema>, path: string): Structura
 }
 
 /** `z.int()` brings the bounds of a JavaScript number, which say nothing to anybody else. */
-function integer({ minimum, maximum }: Structural): Structural {
-  const isOwn = (bound: number | undefined) =>
-    bound !== undefined && Number.isSafeInteger(bound) && Math.abs(bound) !== Number.MAX_SAFE_INTEGER;
-  const small = maximum !== undefined && maximum <= 2 ** 31 - 1;
+function integer(minimum: number | undefined, maximum: number | undefined): Structural {
   return {
-    ...(isOwn(minimum) && { minimum }),
-    ...(isOwn(maximum) && { maximum }),
-    format: small ? 'int32' : 'int64',
+    ...(minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER && { minimum }),
+    ...(maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER && { maximum }),
+    format: maximum !== undefined && maximum < 2 ** 31 ? 'int32' : 'int64',
   };
 }
 

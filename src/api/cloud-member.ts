@@ -31,20 +31,21 @@ export function hasOneCloud(object: CloudMember): boolean {
   return CLOUD_NAMES.filter((name) => object[name] !== undefined).length === 1;
 }
 
-const listed = CLOUD_NAMES.join(', ');
-export const oneCloudMessage = `set exactly one cloud: ${listed}`;
+export const oneCloudMessage = `set exactly one cloud: ${CLOUD_NAMES.join(', ')}`;
 
-/** CEL: exactly one is set. */
-export const exactlyOneCloud = {
-  rule: `[${CLOUD_NAMES.map((name) => `has(self.${name})`).join(', ')}].exists_one(set, set)`,
-  message: oneCloudMessage,
-};
+/** CEL: exactly one of the members is set. */
+export function exactlyOneOf(names: readonly string[]) {
+  const set = names.map((name) => `has(self.${name})`);
+  return { rule: `[${set.join(', ')}].exists_one(set, set)`, message: oneCloudMessage };
+}
 
-/** CEL: the one that is set stays the one. */
-export const sameCloud = {
-  rule: CLOUD_NAMES.map((name) => `has(self.${name}) == has(oldSelf.${name})`).join(' && '),
-  message: 'the cloud cannot change',
-};
+/** CEL: the member that is set stays the one. */
+export function sameOf(names: readonly string[]) {
+  return {
+    rule: names.map((name) => `has(self.${name}) == has(oldSelf.${name})`).join(' && '),
+    message: 'the cloud cannot change',
+  };
+}
 
 function isCloudName(name: string): name is CloudName {
   return Object.hasOwn(CLOUDS, name);

@@ -1,6 +1,13 @@
 /** `CloudCredential`: on whose behalf the operator acts, and who may use it. */
 import { z } from 'zod';
-import { cloudMembers, exactlyOneCloud, hasOneCloud, oneCloudMessage, sameCloud } from './cloud-member.ts';
+import {
+  CLOUD_NAMES,
+  cloudMembers,
+  exactlyOneOf,
+  hasOneCloud,
+  oneCloudMessage,
+  sameOf,
+} from './cloud-member.ts';
 import {
   API_VERSION,
   conditions,
@@ -85,7 +92,7 @@ export const credentialSpec = z
       ),
   })
   .refine(hasOneCloud, oneCloudMessage)
-  .meta({ 'x-kubernetes-validations': [exactlyOneCloud, sameCloud] });
+  .meta({ 'x-kubernetes-validations': [exactlyOneOf(CLOUD_NAMES), sameOf(CLOUD_NAMES)] });
 export type CloudCredentialSpec = DeepReadonly<z.output<typeof credentialSpec>>;
 
 export const credentialStatus = z.object({

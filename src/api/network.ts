@@ -2,7 +2,14 @@
 import { z } from 'zod';
 import { balancer, balancerPorts } from './balancer.ts';
 import { client } from './client.ts';
-import { cloudMembers, exactlyOneCloud, hasOneCloud, oneCloudMessage, sameCloud } from './cloud-member.ts';
+import {
+  CLOUD_NAMES,
+  cloudMembers,
+  exactlyOneOf,
+  hasOneCloud,
+  oneCloudMessage,
+  sameOf,
+} from './cloud-member.ts';
 import {
   API_VERSION,
   credentialRef,
@@ -45,8 +52,8 @@ const placement = z
   .refine(hasOneCloud, oneCloudMessage)
   .meta({
     'x-kubernetes-validations': [
-      exactlyOneCloud,
-      { ...sameCloud, message: 'the cloud cannot change; add a placement under another name' },
+      exactlyOneOf(CLOUD_NAMES),
+      { ...sameOf(CLOUD_NAMES), message: 'the cloud cannot change; add a placement under another name' },
     ],
   });
 export type Placement = DeepReadonly<z.output<typeof placement>>;

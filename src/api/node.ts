@@ -1,7 +1,7 @@
 /** `Node`: exactly one machine, from request to gone. */
 import { z } from 'zod';
 import { client } from './client.ts';
-import { cloudMembers, exactlyOneCloud, hasOneCloud, oneCloudMessage } from './cloud-member.ts';
+import { CLOUD_NAMES, cloudMembers, exactlyOneOf, hasOneCloud, oneCloudMessage } from './cloud-member.ts';
 import {
   API_VERSION,
   conditions,
@@ -46,7 +46,7 @@ export const nodeSpec = z
   .meta({
     'x-kubernetes-validations': [
       { rule: 'self == oldSelf', message: 'the spec of a Node cannot change; make another Node' },
-      exactlyOneCloud,
+      exactlyOneOf(CLOUD_NAMES),
       ...securityPorts,
     ],
   });

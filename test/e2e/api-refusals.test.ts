@@ -1,501 +1,29 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { exactlyOneOf, sameOf } from '../../src/api/cloud-member.ts';
+import { RESOURCES } from '../../src/api/resources.ts';
+import { rootOf } from '../../tools/crd.ts';
+import type { Structural } from '../../tools/structural.ts';
 import { api, createObject } from '../support/api.ts';
-import { applyRefused, kubectl } from '../support/kubectl.ts';
+import { apply, applyRefused, kubectl } from '../support/kubectl.ts';
 import { freshNamespace } from '../support/namespace.ts';
+import {
+  aws,
+  type Changes,
+  credential,
+  credentialRefusals,
+  network,
+  networkRefusals,
+  node,
+  nodeChanges,
+  nodeRefusals,
+  placement,
+  placementChanges,
+} from './api-cases.ts';
 
 const crds = join(import.meta.dirname, '../../crds');
 const root = '/apis/peerage.dev/v1alpha1/namespaces/default';
-
-/** Members by path, `spec.client.ports.0.port`; undefined takes the member out. */
-type Changes = Readonly<Record<string, unknown>>;
-/** What was changed, and where and with which words the server says so. */
-type Refusal = readonly [rule: string, changes: Changes, field: string, words: string];
-
-const aws = { region: 'us-east-1', instanceType: 't3.small' };
-const placement = (name: string) => ({ name, credentialRef: { name: 'aws' }, aws });
-const client = {
-  image: 'example.org/chain:1',
-  ports: [
-    { name: 'rpc', port: 8545 },
-    { name: 'p2p', port: 30303 },
-    { name: 'disc', port: 30303, protocol: 'UDP' },
-  ],
-  health: { tcp: { port: 'rpc' } },
-};
-const network = {
-  apiVersion: 'peerage.dev/v1alpha1',
-  kind: 'Network',
-  metadata: { name: 'dev' },
-  spec: {
-    client,
-    placements: [placement('virginia'), placement('other')],
-    balancer: { type: 'Network', ports: [{ port: 80, targetPort: 'rpc' }] },
-    security: { ingress: [{ ports: ['p2p'], from: ['10.0.0.0/8'] }] },
-  },
-};
-const node = {
-  apiVersion: 'peerage.dev/v1alpha1',
-  kind: 'Node',
-  metadata: { name: 'lone' },
-  spec: { credentialRef: { name: 'aws' }, client, aws },
-};
-const credential = {
-  apiVersion: 'peerage.dev/v1alpha1',
-  kind: 'CloudCredential',
-  metadata: { name: 'aws' },
-  spec: { aws: { source: 'Secret', secretRef: { name: 'aws-keys' } } },
-};
-
-const a = (length: number) => 'a'.repeat(length);
-const https = { port: 443, targetPort: 'rpc', protocol: 'HTTPS' };
-const arn = 'arn:aws:acm:us-east-1:123456789012:certificate/x';
-const roleArn = 'arn:aws:iam::123456789012:role/peerage';
-const where = 'spec.placements[0]';
-const ports = 'spec.client.ports';
-const env = 'spec.client.env';
-const ingress = 'spec.security.ingress';
-const inAws = 'spec.placements.0.aws';
-
-const networkRefusals: readonly Refusal[] = [
-  ['a name over 40 characters', { 'metadata.name': a(41) }, 'metadata.name', '40'],
-  ['a name that is no DNS label', { 'metadata.name': 'a.b' }, 'metadata.name', 'dashes only'],
-  ['no spec', { spec: undefined }, 'spec', 'Required'],
-  ['no client', { 'spec.client': undefined }, 'spec.client', 'Required'],
-  ['no image', { 'spec.client.image': undefined }, 'spec.client.image', 'Required'],
-  ['an image with a space', { 'spec.client.image': 'a b' }, 'spec.client.image', 'match'],
-  // Placements.
-  ['no placement', { 'spec.placements': [] }, 'spec.placements', 'at least 1'],
-  [
-    '33 placements',
-    { 'spec.placements': Array.from({ length: 33 }, (_, i) => placement(`p${i}`)) },
-    'spec.placements',
-    '32',
-  ],
-  ['two placements of one name', { 'spec.placements.1.name': 'virginia' }, 'spec.placements[1]', 'Duplicate'],
-  ['a placement name over 15 characters', { 'spec.placements.0.name': a(16) }, `${where}.name`, '15'],
-  ['a placement name that is no DNS label', { 'spec.placements.0.name': 'a_b' }, `${where}.name`, 'match'],
-  ['no cloud in a placement', { [inAws]: undefined }, where, 'set exactly one cloud: aws'],
-  [
-    'no credential in a placement',
-    { 'spec.placements.0.credentialRef': undefined },
-    `${where}.credentialRef`,
-    'Required',
-  ],
-  [
-    'negative replicas of a placement',
-    { 'spec.placements.0.replicas': -1 },
-    `${where}.replicas`,
-    'greater than or equal to 0',
-  ],
-  ['replicas that are no number', { 'spec.placements.0.replicas': 'two' }, `${where}.replicas`, 'integer'],
-  ['negative replicas', { 'spec.replicas': -1 }, 'spec.replicas', 'greater than or equal to 0'],
-  // Client.
-  ['port 0', { 'spec.client.ports.0.port': 0 }, `${ports}[0].port`, 'greater than or equal to 1'],
-  ['port 65536', { 'spec.client.ports.0.port': 65536 }, `${ports}[0].port`, 'less than or equal to 65535'],
-  ['a port twice', { 'spec.client.ports.1.port': 8545 }, ports, 'once for each protocol'],
-  ['a port name twice', { 'spec.client.ports.2.name': 'p2p' }, `${ports}[2]`, 'Duplicate'],
-  ['a port name over 15 characters', { 'spec.client.ports.2.name': a(16) }, `${ports}[2].name`, '15'],
-  [
-    'a port name without letters',
-    { 'spec.client.ports.2.name': '12' },
-    `${ports}[2].name`,
-    'at least one letter',
-  ],
-  [
-    'another protocol',
-    { 'spec.client.ports.0.protocol': 'SCTP' },
-    `${ports}[0].protocol`,
-    'Unsupported value: "SCTP"',
-  ],
-  [
-    'a variable twice',
-    {
-      [env]: [
-        { name: 'A', value: '' },
-        { name: 'A', value: '' },
-      ],
-    },
-    `${env}[1]`,
-    'Duplicate',
-  ],
-  ['a variable without value', { [env]: [{ name: 'A' }] }, `${env}[0]`, 'exactly one of value and valueFrom'],
-  [
-    'a variable with two values',
-    { [env]: [{ name: 'A', value: '', valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } }] },
-    `${env}[0]`,
-    'exactly one',
-  ],
-  ['a variable of another shell', { [env]: [{ name: 'A=B', value: '' }] }, `${env}[0].name`, 'match'],
-  [
-    'a Secret reference without key',
-    { [env]: [{ name: 'A', valueFrom: { secretKeyRef: { name: 'a' } } }] },
-    `${env}[0].valueFrom.secretKeyRef.key`,
-    'Required',
-  ],
-  [
-    'a quantity that is none',
-    { 'spec.client.resources': { memory: '4 GB' } },
-    'spec.client.resources.memory',
-    'quantity above zero',
-  ],
-  [
-    'a negative quantity',
-    { 'spec.client.resources': { cpu: -1 } },
-    'spec.client.resources.cpu',
-    'quantity above zero',
-  ],
-  [
-    'two health checks',
-    { 'spec.client.health': { tcp: { port: 'rpc' }, http: { port: 'rpc' } } },
-    'spec.client.health',
-    'exactly one of tcp and http',
-  ],
-  [
-    'a health check without kind',
-    { 'spec.client.health': {} },
-    'spec.client.health',
-    'exactly one of tcp and http',
-  ],
-  [
-    'a health check of no port',
-    { 'spec.client.health.tcp.port': 'web' },
-    'spec.client.health.tcp.port',
-    'TCP port in client.ports',
-  ],
-  [
-    'a health check of a UDP port',
-    { 'spec.client.health': { http: { port: 'disc' } } },
-    'spec.client.health.http.port',
-    'TCP port in client.ports',
-  ],
-  [
-    'a path without slash',
-    { 'spec.client.health': { http: { port: 'rpc', path: 'health' } } },
-    'spec.client.health.http.path',
-    'match',
-  ],
-  [
-    'checks without pause',
-    { 'spec.client.health.intervalSeconds': 0 },
-    'spec.client.health.intervalSeconds',
-    'greater than or equal to 5',
-  ],
-  // Balancer.
-  ['a balancer without ports', { 'spec.balancer.ports': [] }, 'spec.balancer.ports', 'at least 1'],
-  [
-    'a balancer port out of range',
-    { 'spec.balancer.ports.0.port': 70000 },
-    'spec.balancer.ports[0].port',
-    '65535',
-  ],
-  [
-    'a balancer port twice',
-    { 'spec.balancer.ports.1': { port: 80, targetPort: 'p2p' } },
-    'spec.balancer.ports',
-    'once for each transport protocol',
-  ],
-  [
-    'TCP and TLS on one port',
-    { 'spec.balancer.ports.1': { port: 80, targetPort: 'p2p', protocol: 'TLS', certificateArn: arn } },
-    'spec.balancer.ports',
-    'once for each transport protocol',
-  ],
-  [
-    'a target port that is none',
-    { 'spec.balancer.ports.0.targetPort': 'web' },
-    'spec.balancer.ports',
-    'not the name of a port',
-  ],
-  [
-    'UDP to a TCP port',
-    { 'spec.balancer.ports.0.protocol': 'UDP' },
-    'spec.balancer.ports',
-    'both speak UDP or neither',
-  ],
-  [
-    'HTTP at a network balancer',
-    { 'spec.balancer.ports.0.protocol': 'HTTP' },
-    'spec.balancer.ports',
-    'TCP, UDP and TLS only',
-  ],
-  [
-    'TCP at an application balancer',
-    { 'spec.balancer.type': 'Application', 'spec.balancer.ports.0.protocol': 'TCP' },
-    'spec.balancer.ports',
-    'HTTP and HTTPS only',
-  ],
-  [
-    'an application balancer before a UDP port',
-    { 'spec.balancer.type': 'Application', 'spec.balancer.ports.0.targetPort': 'disc' },
-    'spec.balancer.ports',
-    'must speak TCP',
-  ],
-  [
-    'HTTPS without certificate',
-    { 'spec.balancer.type': 'Application', 'spec.balancer.ports': [https] },
-    'spec.balancer.ports[0].certificateArn',
-    'need a certificate',
-  ],
-  [
-    'a certificate without TLS',
-    { 'spec.balancer.ports.0.certificateArn': arn },
-    'spec.balancer.ports[0].certificateArn',
-    'only TLS and HTTPS',
-  ],
-  [
-    'a source range that is no CIDR',
-    { 'spec.balancer.sourceRanges': ['10.0.0.0'] },
-    'spec.balancer.sourceRanges[0]',
-    'CIDR notation',
-  ],
-  [
-    'a source range with host bits',
-    { 'spec.balancer.sourceRanges': ['10.0.0.1/8'] },
-    'spec.balancer.sourceRanges[0]',
-    'behind its prefix',
-  ],
-  [
-    'a drain time below zero',
-    { 'spec.balancer.drainSeconds': -1 },
-    'spec.balancer.drainSeconds',
-    'greater than or equal to 0',
-  ],
-  // Security.
-  [
-    'a bad CIDR',
-    { 'spec.security.ingress.0.from': ['10.0.0.0/33'] },
-    `${ingress}[0].from[0]`,
-    'CIDR notation',
-  ],
-  [
-    'a CIDR with host bits',
-    { 'spec.security.ingress.0.from': ['2001:db8::1/32'] },
-    `${ingress}[0].from[0]`,
-    'behind its prefix',
-  ],
-  [
-    'a CIDR twice',
-    { 'spec.security.ingress.0.from': ['10.0.0.0/8', '10.0.0.0/8'] },
-    `${ingress}[0].from[1]`,
-    'Duplicate',
-  ],
-  ['a rule for nobody', { 'spec.security.ingress.0.from': [] }, `${ingress}[0].from`, 'at least 1'],
-  [
-    'a rule for a port that is none',
-    { 'spec.security.ingress.0.ports': ['web'] },
-    ingress,
-    'not in client.ports',
-  ],
-  [
-    'a rule out to a port that is none',
-    { 'spec.security.egress': [{ ports: ['web'], to: ['0.0.0.0/0'] }] },
-    'spec.security.egress',
-    'not in client.ports',
-  ],
-  [
-    'a rule for nothing',
-    { 'spec.security.ingress.0.ports': undefined },
-    `${ingress}[0]`,
-    'set ports, or portRange',
-  ],
-  [
-    'named ports with a protocol',
-    { 'spec.security.ingress.0.protocol': 'TCP' },
-    `${ingress}[0].ports`,
-    'no protocol beside them',
-  ],
-  [
-    'a port range of no protocol',
-    { 'spec.security.ingress.0': { portRange: { from: 1, to: 2 }, from: ['10.0.0.0/8'] } },
-    `${ingress}[0].portRange`,
-    'needs protocol',
-  ],
-  [
-    'a port range backwards',
-    { 'spec.security.ingress.0': { protocol: 'TCP', portRange: { from: 2, to: 1 }, from: ['10.0.0.0/8'] } },
-    `${ingress}[0].portRange.to`,
-    'below from',
-  ],
-  // Enums.
-  ['another mode', { 'spec.mode': 'plan' }, 'spec.mode', 'supported values: "Apply", "Plan"'],
-  [
-    'another deletion policy',
-    { 'spec.deletionPolicy': 'Retain' },
-    'spec.deletionPolicy',
-    'supported values: "Delete", "Orphan"',
-  ],
-  ['another way for Secrets', { 'spec.secretDelivery': 'Env' }, 'spec.secretDelivery', 'supported values'],
-  // AWS.
-  ['no region', { [`${inAws}.region`]: undefined }, `${where}.aws.region`, 'Required'],
-  ['a zone in place of a region', { [`${inAws}.region`]: 'us-east-1a' }, `${where}.aws.region`, 'match'],
-  ['a zone of another region', { [`${inAws}.zones`]: ['us-west-2a'] }, `${where}.aws.zones`, 'of the region'],
-  [
-    'a zone twice',
-    { [`${inAws}.zones`]: ['us-east-1a', 'us-east-1a'] },
-    `${where}.aws.zones[1]`,
-    'Duplicate',
-  ],
-  [
-    'an instance type that is none',
-    { [`${inAws}.instanceType`]: 'small' },
-    `${where}.aws.instanceType`,
-    'match',
-  ],
-  [
-    'two images',
-    { [`${inAws}.image`]: { id: 'ami-0123456789abcdef0', ssmParameter: '/a' } },
-    `${where}.aws.image`,
-    'exactly one of id and ssmParameter',
-  ],
-  [
-    'no image in image',
-    { [`${inAws}.image`]: {} },
-    `${where}.aws.image`,
-    'exactly one of id and ssmParameter',
-  ],
-  ['an image id that is none', { [`${inAws}.image`]: { id: 'debian' } }, `${where}.aws.image.id`, 'match'],
-  [
-    'a fast gp2',
-    { [`${inAws}.rootVolume`]: { type: 'gp2', throughput: 250 } },
-    `${where}.aws.rootVolume.throughput`,
-    'gp3 only',
-  ],
-  [
-    'iops of gp2',
-    { [`${inAws}.rootVolume`]: { type: 'gp2', iops: 3000 } },
-    `${where}.aws.rootVolume.iops`,
-    'gp3, io1 and io2 only',
-  ],
-  [
-    'io2 without iops',
-    { [`${inAws}.rootVolume`]: { type: 'io2' } },
-    `${where}.aws.rootVolume.iops`,
-    'need iops',
-  ],
-  [
-    'a key without encryption',
-    { [`${inAws}.rootVolume`]: { encrypted: false, kmsKeyId: 'alias/a' } },
-    `${where}.aws.rootVolume.kmsKeyId`,
-    'encrypted: true',
-  ],
-  [
-    'a VPC by id and tags',
-    { [`${inAws}.network`]: { vpcId: 'vpc-0123456789abcdef0', vpcTags: { a: 'b' } } },
-    `${where}.aws.network.vpcTags`,
-    'not both',
-  ],
-  [
-    'subnets by id and tags',
-    { [`${inAws}.network`]: { subnetIds: ['subnet-0123456789abcdef0'], subnetTags: { a: 'b' } } },
-    `${where}.aws.network.subnetTags`,
-    'not both',
-  ],
-  [
-    'a tag of our own',
-    { [`${inAws}.tags`]: { 'peerage-cluster': 'x' } },
-    `${where}.aws.tags`,
-    'does not begin with',
-  ],
-  ['a tag of AWS', { [`${inAws}.tags`]: { 'aws:x': 'x' } }, `${where}.aws.tags`, 'does not begin with'],
-  [
-    'a price that is no number',
-    { [`${inAws}.spot`]: { maxPrice: '5 cents' } },
-    `${where}.aws.spot.maxPrice`,
-    'match',
-  ],
-];
-
-/** Every member of RunInstances that would break a promise, with a value of its own type. */
-const denied: readonly (readonly [path: string, value: unknown])[] = [
-  ['MinCount', 1],
-  ['MaxCount', 2],
-  ['ClientToken', 'mine'],
-  ['DryRun', true],
-  ['UserData', 'IyEvYmluL3No'],
-  ['SubnetId', 'subnet-0123456789abcdef0'],
-  ['Placement.AvailabilityZone', 'us-east-1a'],
-  ['Placement.AvailabilityZoneId', 'use1-az1'],
-  ['PrivateIpAddress', '10.0.0.5'],
-  ['LaunchTemplate', { LaunchTemplateName: 'mine' }],
-  ['NetworkInterfaces', [{ DeviceIndex: 0 }]],
-  ['InstanceMarketOptions.SpotOptions.SpotInstanceType', 'persistent'],
-  ['DisableApiTermination', true],
-];
-
-const nodeRefusals: readonly Refusal[] = [
-  ['a name over 63 characters', { 'metadata.name': a(64) }, 'metadata.name', '63'],
-  ['no cloud', { 'spec.aws': undefined }, 'spec', 'set exactly one cloud: aws'],
-  ['no credential', { 'spec.credentialRef': undefined }, 'spec.credentialRef', 'Required'],
-  [
-    'a rule for a port that is none',
-    { 'spec.security': { ingress: [{ ports: ['web'], from: ['::/0'] }] } },
-    ingress,
-    'not in client.ports',
-  ],
-  ...denied.map(
-    ([path, value]): Refusal => [
-      `runInstances.${path}`,
-      { [`spec.aws.runInstances.${path}`]: value },
-      `spec.aws.runInstances.${path}`,
-      'is not allowed here',
-    ],
-  ),
-];
-
-const roles = 'spec.aws.assumeRole';
-const namespaces = 'spec.allowedNamespaces';
-const expression = { matchExpressions: [{ key: 'a', operator: 'In' }] };
-
-const credentialRefusals: readonly Refusal[] = [
-  ['no cloud', { 'spec.aws': undefined }, 'spec', 'set exactly one cloud: aws'],
-  ['no source', { 'spec.aws.source': undefined }, 'spec.aws.source', 'Required'],
-  [
-    'another source',
-    { 'spec.aws.source': 'Env' },
-    'spec.aws.source',
-    'supported values: "Secret", "Ambient"',
-  ],
-  [
-    'Secret without reference',
-    { 'spec.aws.secretRef': undefined },
-    'spec.aws.secretRef',
-    'required with source: Secret',
-  ],
-  [
-    'Ambient with reference',
-    { 'spec.aws.source': 'Ambient' },
-    'spec.aws.secretRef',
-    'with source: Secret only',
-  ],
-  ['a role that is none', { [roles]: [{ roleArn: 'peerage' }] }, `${roles}[0].roleArn`, 'match'],
-  [
-    'a session too short',
-    { [roles]: [{ roleArn, durationSeconds: 899 }] },
-    `${roles}[0].durationSeconds`,
-    '900',
-  ],
-  [
-    'a session too long',
-    { [roles]: [{ roleArn, durationSeconds: 43201 }] },
-    `${roles}[0].durationSeconds`,
-    '43200',
-  ],
-  [
-    'namespaces by name and label',
-    { [namespaces]: { list: ['a'], selector: {} } },
-    namespaces,
-    'exactly one of list and selector',
-  ],
-  ['a namespace that is none', { [namespaces]: { list: ['A'] } }, `${namespaces}.list[0]`, 'match'],
-  [
-    'a comparison with nothing',
-    { [namespaces]: { selector: expression } },
-    `${namespaces}.selector.matchExpressions[0].values`,
-    'need values',
-  ],
-];
 
 beforeAll(async () => {
   await kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
@@ -529,43 +57,20 @@ describe.each([
 });
 
 describe('an object that is there', () => {
-  test.each<Refusal>([
-    [
-      'region',
-      { 'spec.placements.0.aws.region': 'us-west-2' },
-      `${where}.aws.region`,
-      'add a placement under another name',
-    ],
-    [
-      'credential',
-      { 'spec.placements.0.credentialRef.name': 'other' },
-      `${where}.credentialRef`,
-      'add a placement under another name',
-    ],
-    [
-      'credential namespace',
-      { 'spec.placements.0.credentialRef.namespace': 'x' },
-      `${where}.credentialRef`,
-      'add a placement under another name',
-    ],
-  ])('keeps the %s of a placement', async (_, changes, field, words) => {
+  test.each(placementChanges)('keeps the %s of a placement', async (_, changes, field, words) => {
     const causes = await refusedChange('networks', network, changes);
 
     expect(causes.map((cause) => cause.field)).toEqual([field]);
     expect(causes[0]?.message).toContain(words);
   });
 
-  test.each([
-    ['the image', { 'spec.client.image': 'example.org/chain:2' }],
-    ['a defaulted field', { 'spec.deletionPolicy': 'Orphan' }],
-    ['what stands open below runInstances', { 'spec.aws.runInstances.CpuOptions.CoreCount': 4 }],
-  ])('keeps all of a Node: %s', async (_, changes) => {
+  test.each(nodeChanges)('keeps all of a Node: %s', async (_, changes, field, words) => {
     const base = changed(node, { 'spec.aws.runInstances.CpuOptions.CoreCount': 2 });
 
     const causes = await refusedChange('nodes', base, changes);
 
-    expect(causes.map((cause) => cause.field)).toEqual(['spec']);
-    expect(causes[0]?.message).toContain('the spec of a Node cannot change');
+    expect(causes.map((cause) => cause.field)).toEqual([field]);
+    expect(causes[0]?.message).toContain(words);
   });
 
   test('may have placements that move, grow and come anew', async () => {
@@ -599,6 +104,81 @@ test('kubectl apply says what is wrong, all of it, each with its path', async ()
   expect(said).toContain('spec.security.ingress[0].from[0]: Invalid value: "10.0.0.0/99"');
 });
 
+test('every rule of the kinds is broken by a case, but for those that need two clouds', () => {
+  const cases = [networkRefusals, nodeRefusals, credentialRefusals, placementChanges, nodeChanges].flat();
+  const words = cases.map(([, , , said]) => said).filter((said) => !/^\d+$/.test(said));
+
+  const messages = Object.values(RESOURCES).flatMap((kind) => messagesIn(rootOf(kind)));
+  const untried = messages.filter((message) => !words.some((said) => message.includes(said)));
+
+  expect(messages.length).toBeGreaterThan(40);
+  expect([...new Set(untried)]).toEqual(['the cloud cannot change']);
+});
+
+describe('a union of two clouds', () => {
+  const crd = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'unions.test.peerage.dev' },
+    spec: {
+      group: 'test.peerage.dev',
+      names: { kind: 'Union', plural: 'unions' },
+      scope: 'Cluster',
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: union() } }],
+    },
+  };
+  const unions = '/apis/test.peerage.dev/v1/unions';
+  const header = { apiVersion: 'test.peerage.dev/v1', kind: 'Union' };
+
+  beforeAll(async () => {
+    await apply(JSON.stringify(crd));
+    await kubectl(['wait', '--for=condition=Established', '--timeout=60s', `crd/${crd.metadata.name}`]);
+    return () => kubectl(['delete', 'crd', crd.metadata.name, '--wait=false']).then(() => undefined);
+  });
+
+  test.each([
+    ['none', {}, [['spec', 'set exactly one cloud']]],
+    ['both', { aws: {}, azure: {} }, [['spec', 'set exactly one cloud']]],
+    ['one', { azure: {} }, []],
+  ])('takes exactly one: %s', async (_, spec, refusals) => {
+    const answer = await api('POST', `${unions}?dryRun=All`, { ...header, metadata: { name: 'a' }, spec });
+
+    const causes = answer.status === 201 ? [] : refusedFor(answer);
+    expect(causes.map(({ field, message }) => [field, message])).toEqual(
+      refusals.map(([field, said]) => [field, expect.stringContaining(`${said}`)]),
+    );
+  });
+
+  test('keeps the one it has', async () => {
+    const { metadata } = await createObject(unions, {
+      ...header,
+      metadata: { name: 'b' },
+      spec: { aws: {} },
+    });
+    const { name, resourceVersion } = metadata;
+
+    const answer = await api('PUT', `${unions}/${name}`, {
+      ...header,
+      metadata: { name, resourceVersion },
+      spec: { azure: {} },
+    });
+
+    expect(refusedFor(answer)).toMatchObject([
+      { field: 'spec', message: expect.stringContaining('the cloud cannot change') },
+    ]);
+  });
+
+  function union(): Structural {
+    const names = ['aws', 'azure'];
+    const spec: Structural = {
+      type: 'object',
+      properties: { aws: { type: 'object' }, azure: { type: 'object' } },
+      'x-kubernetes-validations': [exactlyOneOf(names), sameOf(names)],
+    };
+    return { type: 'object', properties: { spec } };
+  }
+});
+
 const statusSchema = z.object({
   message: z.string(),
   details: z
@@ -617,6 +197,15 @@ function refusedFor(answer: { status: number; body: unknown }) {
     ({ field, message }) =>
       !field.startsWith('.') && !message.includes('some validation rules were not checked'),
   );
+}
+
+function messagesIn(schema: Structural): string[] {
+  const { items, additionalProperties, properties = {} } = schema;
+  const children = [items, additionalProperties, ...Object.values(properties)].filter(
+    (child) => child !== undefined,
+  );
+  const own = schema['x-kubernetes-validations'] ?? [];
+  return [...own.map(({ message }) => message), ...children.flatMap(messagesIn)];
 }
 
 async function refusedChange(plural: string, base: object, changes: Changes) {
