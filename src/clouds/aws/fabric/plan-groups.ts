@@ -1,5 +1,6 @@
 /** Security groups: made, filled, and taken away. */
 import type { Group, Network } from './found.ts';
+import { scopeName } from './names.ts';
 import {
   compareRules,
   describeRules,
@@ -16,7 +17,12 @@ const KIND = 'security group';
 export function planCreate(behalf: Behalf, desired: DesiredGroup, network: Network): AwsStep {
   return stepOf(
     behalf,
-    { verb: 'create', kind: KIND, name: desired.name, because: `${desired.description} has none` },
+    {
+      verb: 'create',
+      kind: KIND,
+      name: desired.name,
+      because: `there is none for the ${desired.of} of ${scopeName(behalf.owner)}`,
+    },
     {
       do: 'create group',
       name: desired.name,

@@ -1,6 +1,7 @@
 /** Target groups and who is in them. */
 import { type FoundBalancer, type FoundPool, type HealthCheck, NEW_POOL, type Target } from './found.ts';
-import { changedAttributes, listenerName } from './plan-balancer.ts';
+import { changedAttributes } from './plan-balancer.ts';
+import { listenerName } from './plan-listeners.ts';
 import { nameTaken } from './refusals.ts';
 import { type AwsStep, type Behalf, stepOf } from './steps.ts';
 import type { DesiredPool } from './wish.ts';

@@ -4,7 +4,7 @@ import type { AwsFabricView, FoundBalancer, FoundPool, Group } from './found.ts'
 import { couldBeOurs, namesOf, scopeKey } from './names.ts';
 import type { NetworkAnswer } from './network.ts';
 import type { Asker } from './part.ts';
-import { listenerName } from './plan-balancer.ts';
+import { listenerName } from './plan-listeners.ts';
 import { isCode, notNow } from './refusals.ts';
 import { settingsOf } from './settings.ts';
 import { candidates, type Snapshot } from './snapshot.ts';

@@ -16,6 +16,8 @@ type BalancerWish = NonNullable<FabricWish['balancer']>;
 
 export interface DesiredGroup {
   readonly name: string;
+  /** Whose traffic it rules. */
+  readonly of: 'nodes' | 'balancer';
   readonly description: string;
   readonly ingress: readonly Rule[];
   /** Absent: all that AWS makes by default. */
@@ -62,6 +64,7 @@ export function desiredOf(wish: FabricWish, network: Network, balancerGroup: str
   return {
     nodesGroup: {
       name: names.nodesGroup,
+      of: 'nodes',
       description: describe(`Peerage ${whose}: nodes`),
       ingress: distinct([
         ...wishedRules(wish.ingress),
@@ -74,6 +77,7 @@ export function desiredOf(wish: FabricWish, network: Network, balancerGroup: str
       : {
           balancerGroup: {
             name: names.balancerGroup,
+            of: 'balancer',
             description: describe(`Peerage ${whose}: balancer`),
             ingress: wishedRules(
               balancer.ports.map(({ port, protocol }) => ({
