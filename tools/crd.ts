@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { GROUP, VERSION } from '../src/api/common.ts';
 import type { Kind } from '../src/api/resources.ts';
-import { type Structural, structuralOf } from './structural.ts';
+import { type Rule, type Structural, structuralOf } from './structural.ts';
 
 export function crdOf(kind: Kind) {
   const { plural, singular, shortNames, columns, scale } = kind;
@@ -36,29 +36,34 @@ export function crdOf(kind: Kind) {
 }
 
 /** The server knows the envelope by itself; a CRD may only restrict the name in it. */
-export function rootOf({ kind, schema, nameLength, nameLimit }: Kind): Structural {
+export function rootOf({ kind, schema, name }: Kind): Structural {
   if (!(schema instanceof z.ZodObject)) throw new Error(`the schema of ${kind} is no object`);
   const { spec, status } = z
     .object({ spec: z.instanceof(z.ZodType), status: z.instanceof(z.ZodType) })
     .parse(schema.shape);
-  const name = { type: 'string', maxLength: nameLength } as const;
   return {
     description: schema.description ?? '',
     type: 'object',
     properties: {
       apiVersion: { type: 'string', description: `\`${GROUP}/${VERSION}\`` },
       kind: { type: 'string', description: `\`${kind}\`` },
-      metadata: { type: 'object', properties: { name } },
+      metadata: { type: 'object', ...(name && { properties: { name: nameSchema(name) } }) },
       spec: structuralOf(spec, 'spec'),
       status: structuralOf(status, 'status'),
     },
     required: ['spec'],
-    'x-kubernetes-validations': [
-      {
-        rule: "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
-        fieldPath: '.metadata.name',
-        message: `has lower-case letters, digits and dashes only, and a letter or digit at both ends, as ${nameLimit}`,
-      },
-    ],
+    ...(name && { 'x-kubernetes-validations': [nameRule(name)] }),
+  };
+}
+
+function nameSchema({ maxLength }: NonNullable<Kind['name']>): Structural {
+  return { type: 'string', maxLength };
+}
+
+function nameRule({ because }: NonNullable<Kind['name']>): Rule {
+  return {
+    rule: "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+    fieldPath: '.metadata.name',
+    message: `has lower-case letters, digits and dashes only, and a letter or digit at both ends, as ${because}`,
   };
 }

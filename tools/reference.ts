@@ -6,7 +6,7 @@ import { rootOf } from './crd.ts';
 import type { Structural } from './structural.ts';
 
 /** An object with more fields than this below it gets a table of its own. */
-const inlineFields = 8;
+const inlineFields = 5;
 
 export function referencePage(kinds: readonly Kind[]): string {
   // A schema that occurs again is described once: text of its fields -> heading.
@@ -44,7 +44,11 @@ function kindText(kind: Kind, described: Map<string, string>): string {
   return [
     `## ${kind.kind}`,
     `${schema.description ?? ''} Short name: ${kind.shortNames.map(code).join(', ')}.`,
-    `Its name has at most ${kind.nameLength} characters, lower-case letters, digits and dashes, as ${kind.nameLimit}.`,
+    ...(kind.name === undefined
+      ? []
+      : [
+          `Its name has at most ${kind.name.maxLength} characters, lower-case letters, digits and dashes, as ${kind.name.because}.`,
+        ]),
     ...sections(`${kind.kind}.spec`, spec ?? {}, described),
     ...sections(`${kind.kind}.status`, status ?? {}, described),
     `### Columns of \`kubectl get ${kind.plural}.peerage.dev\``,
@@ -78,7 +82,9 @@ function sections(path: string, schema: Structural, described: Map<string, strin
       }
       const link = isLarge ? ` See [${known ?? heading}](#${anchor(known ?? heading)}).` : '';
       const mandatory = required.includes(name) ? '*required*' : defaultText(field);
-      rows.push([code(at), typeText(field), mandatory, `${field.description ?? ''}${link}`]);
+      // Asked for here, since every field of every kind passes here.
+      if (field.description === undefined) throw new Error(`${path}.${at} has no description`);
+      rows.push([code(at), typeText(field), mandatory, `${field.description}${link}`]);
       if (isLarge) {
         // Rules on the list or map itself; those of the object stand with its own table.
         if (field !== inner.schema) collectOwn(at, field);
@@ -96,9 +102,16 @@ function sections(path: string, schema: Structural, described: Map<string, strin
   }
 
   function collectOwn(at: string, field: Structural): void {
+    const add = (where: string, text: string) => {
+      const line = where === '' ? `- ${text}` : `- ${code(where)}: ${text}`;
+      if (!rules.includes(line)) rules.push(line);
+    };
+    if (field.pattern !== undefined) add(at, `matches ${code(field.pattern)}`);
+    if (field['x-kubernetes-list-type'] === 'set') add(at, 'has no item twice');
+    const keys = field['x-kubernetes-list-map-keys'];
+    if (keys !== undefined) add(at, `no two items have the same ${keys.map(code).join(' and ')}`);
     for (const { message, fieldPath = '' } of field['x-kubernetes-validations'] ?? []) {
-      const where = `${at}${at === '' ? fieldPath.slice(1) : fieldPath}`;
-      rules.push(where === '' ? `- ${message}` : `- ${code(where)}: ${message}`);
+      add(at === '' ? fieldPath.slice(1) : `${at}${fieldPath}`, message);
     }
   }
 }
@@ -118,8 +131,9 @@ function fieldCount(schema: Structural): number {
 
 function typeText(field: Structural): string {
   if (field['x-kubernetes-int-or-string']) return 'integer or string';
-  if (field.items) return `list of ${plural(wordOf(field.items))}${countText(field)}`;
-  if (field.additionalProperties) return `map of ${plural(wordOf(field.additionalProperties))}`;
+  if (field.items) return `list of ${plural(wordOf(field.items))}${rangeOf(field.minItems, field.maxItems)}`;
+  if (field.additionalProperties)
+    return `map of ${plural(wordOf(field.additionalProperties))}${rangeOf(field.minProperties, field.maxProperties)}`;
   if (field.enum) return field.enum.map((value) => code(String(value))).join(', ');
   if (field.type === 'integer') return `integer${rangeText(field.minimum, field.maximum)}`;
   if (field.type === 'string') {
@@ -138,9 +152,9 @@ function plural(word: string): string {
   return word.replace(/^(object|string|integer)$/, '$1s');
 }
 
-function countText({ minItems, maxItems }: Structural): string {
-  if (maxItems === undefined) return '';
-  return minItems === undefined ? `, at most ${maxItems}` : `, ${minItems} to ${maxItems}`;
+function rangeOf(minimum: number | undefined, maximum: number | undefined): string {
+  if (maximum === undefined) return '';
+  return minimum === undefined ? `, at most ${maximum}` : `, ${minimum} to ${maximum}`;
 }
 
 function rangeText(minimum: number | undefined, maximum: number | undefined): string {

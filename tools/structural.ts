@@ -25,6 +25,7 @@ export interface Structural {
   readonly maximum?: number;
   readonly minItems?: number;
   readonly maxItems?: number;
+  readonly minProperties?: number;
   readonly maxProperties?: number;
   readonly items?: Structural;
   readonly properties?: { readonly [name: string]: Structural };
@@ -77,6 +78,7 @@ const keywords = {
   maximum: z.number().exactOptional(),
   minItems: z.number().exactOptional(),
   maxItems: z.number().exactOptional(),
+  minProperties: z.number().exactOptional(),
   maxProperties: z.number().exactOptional(),
   required: z.array(z.string()).exactOptional(),
   'x-kubernetes-list-type': z.enum(['atomic', 'set', 'map']).exactOptional(),

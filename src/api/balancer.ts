@@ -93,6 +93,11 @@ export type Balancer = DeepReadonly<z.output<typeof balancer>>;
 /** CEL for the object that holds `client` and `balancer`. */
 export const balancerPorts = [
   {
+    rule: "!has(self.balancer) || has(self.client.ports) && self.client.ports.exists(p, p.protocol == 'TCP')",
+    fieldPath: '.balancer',
+    message: 'a balancer needs a TCP port in client.ports, by which it sees that a node is healthy',
+  },
+  {
     rule: '!has(self.balancer) || has(self.client.ports) && self.balancer.ports.all(b, self.client.ports.exists(p, p.name == b.targetPort))',
     fieldPath: '.balancer.ports',
     message: 'a targetPort is not the name of a port in client.ports',

@@ -132,7 +132,9 @@ export const client = z
       .describe('Most that the client may take of its machine. Absent: all of it.'),
     health: health
       .exactOptional()
-      .describe('When a node counts as healthy in its balancer. Absent: when its port opens.'),
+      .describe(
+        'When a node counts as healthy in its balancer. Absent: when the port behind the balancer opens.',
+      ),
   })
   .meta({ 'x-kubernetes-validations': [healthPort('tcp'), healthPort('http')] });
 

@@ -19,10 +19,8 @@ export interface Kind {
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly schema: z.ZodType;
-  /** Most characters a name may have; it has to be a DNS label. */
-  readonly nameLength: number;
-  /** Why. */
-  readonly nameLimit: string;
+  /** Present: a name has to be a DNS label of at most so many characters. */
+  readonly name?: { readonly maxLength: number; readonly because: string };
   readonly columns: readonly Column[];
   readonly scale?: {
     readonly specReplicasPath: string;
@@ -67,8 +65,7 @@ export const RESOURCES = {
     singular: 'network',
     shortNames: ['pnet'],
     schema: network,
-    nameLength: 40,
-    nameLimit: 'it is part of the names of its nodes',
+    name: { maxLength: 40, because: 'it is part of the names of its nodes' },
     columns: [
       {
         name: 'Desired',
@@ -111,8 +108,7 @@ export const RESOURCES = {
     singular: 'node',
     shortNames: ['pnode'],
     schema: node,
-    nameLength: 63,
-    nameLimit: 'clouds carry it as the name of a machine',
+    name: { maxLength: 63, because: 'clouds carry it as the name of a machine' },
     columns: [
       ready,
       { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'From request to gone.' },
@@ -158,8 +154,6 @@ export const RESOURCES = {
     singular: 'cloudcredential',
     shortNames: ['ccred'],
     schema: cloudCredential,
-    nameLength: 63,
-    nameLimit: 'it occurs in labels',
     columns: [
       ready,
       status,

@@ -254,6 +254,22 @@ export const networkRefusals: readonly Refusal[] = [
     'spec.balancer.drainSeconds',
     'greater than or equal to 0',
   ],
+  [
+    'a balancer that cannot see the health of nodes',
+    {
+      'spec.client.health': undefined,
+      'spec.client.ports': [{ name: 'rpc', port: 1, protocol: 'UDP' }],
+      'spec.security': undefined,
+    },
+    'spec.balancer',
+    'sees that a node is healthy',
+  ],
+  [
+    'a VPC with any tags',
+    { [`${inAws}.network`]: { vpcTags: {} } },
+    `${where}.aws.network.vpcTags`,
+    'at least 1',
+  ],
   // Security.
   [
     'a bad CIDR',

@@ -1,7 +1,7 @@
 /** The way out: any member of EC2's RunInstances that the typed fields lack, and the few that would break our promises. */
 import { z } from 'zod';
 
-/** Path below `runInstances`, and why it is refused; `rule` where mere presence is no harm. */
+/** Path below `runInstances`, and why it is refused; `allowedIf` where its presence alone is no harm. */
 const denied: readonly { readonly path: string; readonly because: string; readonly allowedIf?: string }[] = [
   { path: '.MinCount', because: 'the operator counts machines' },
   { path: '.MaxCount', because: 'the operator counts machines' },
@@ -22,33 +22,43 @@ const denied: readonly { readonly path: string; readonly because: string; readon
   { path: '.DisableApiTermination', because: 'the operator could not remove the machine' },
 ];
 
+const refused = 'Refused; see the rules.';
+const partlyRefused = 'Open, but for what is listed below it.';
+
 export const runInstances = z
   .looseObject({
-    MinCount: z.int().exactOptional(),
-    MaxCount: z.int().exactOptional(),
-    ClientToken: z.string().exactOptional(),
-    DryRun: z.boolean().exactOptional(),
-    UserData: z.string().exactOptional(),
-    SubnetId: z.string().exactOptional(),
+    MinCount: z.int().describe(refused).exactOptional(),
+    MaxCount: z.int().describe(refused).exactOptional(),
+    ClientToken: z.string().describe(refused).exactOptional(),
+    DryRun: z.boolean().describe(refused).exactOptional(),
+    UserData: z.string().describe(refused).exactOptional(),
+    SubnetId: z.string().describe(refused).exactOptional(),
     Placement: z
       .looseObject({
-        AvailabilityZone: z.string().exactOptional(),
-        AvailabilityZoneId: z.string().exactOptional(),
+        AvailabilityZone: z.string().describe(refused).exactOptional(),
+        AvailabilityZoneId: z.string().describe(refused).exactOptional(),
       })
+      .describe(partlyRefused)
       .exactOptional(),
-    PrivateIpAddress: z.string().exactOptional(),
-    LaunchTemplate: z.looseObject({}).exactOptional(),
-    NetworkInterfaces: z.array(z.looseObject({})).exactOptional(),
+    PrivateIpAddress: z.string().describe(refused).exactOptional(),
+    LaunchTemplate: z.looseObject({}).describe(refused).exactOptional(),
+    NetworkInterfaces: z.array(z.looseObject({})).describe(refused).exactOptional(),
     InstanceMarketOptions: z
       .looseObject({
-        SpotOptions: z.looseObject({ SpotInstanceType: z.string().max(16).exactOptional() }).exactOptional(),
+        SpotOptions: z
+          .looseObject({
+            SpotInstanceType: z.string().max(16).describe('`persistent` is refused.').exactOptional(),
+          })
+          .describe(partlyRefused)
+          .exactOptional(),
       })
+      .describe(partlyRefused)
       .exactOptional(),
-    DisableApiTermination: z.boolean().exactOptional(),
+    DisableApiTermination: z.boolean().describe(refused).exactOptional(),
   })
   .meta({
     description:
-      "Further members of EC2's RunInstances, in its own words: `{CpuOptions: {CoreCount: 2}}`. They go below the typed fields, which win; SecurityGroupIds and TagSpecifications are added to the operator's own. The members listed here are refused.",
+      "Further members of EC2's RunInstances, in its own words: `{CpuOptions: {CoreCount: 2}}`. They go below the typed fields, which win; SecurityGroupIds and TagSpecifications are added to the operator's own. What is listed here is refused.",
     'x-kubernetes-validations': denied.map(({ path, because, allowedIf }) => ({
       rule: `${absent(path)}${allowedIf === undefined ? '' : ` || self${path} ${allowedIf}`}`,
       fieldPath: path,

@@ -13,6 +13,9 @@ const tags = z.record(z.string(), z.string().max(256)).meta({
   ],
 });
 
+/** Tags to find something by; those of AWS and of other tools are as good as any. */
+const selectorTags = z.record(z.string(), z.string().max(256)).meta({ minProperties: 1, maxProperties: 20 });
+
 const image = z
   .object({
     id: z
@@ -81,7 +84,7 @@ const network = z
       .max(32)
       .exactOptional()
       .describe('Id of the VPC.'),
-    vpcTags: tags.exactOptional().describe('Tags that exactly one VPC of the region carries.'),
+    vpcTags: selectorTags.exactOptional().describe('Tags that exactly one VPC of the region carries.'),
     subnetIds: z
       .array(
         z
@@ -94,7 +97,9 @@ const network = z
       .meta({ 'x-kubernetes-list-type': 'set' })
       .exactOptional()
       .describe('Ids of the subnets to launch into, all of one VPC.'),
-    subnetTags: tags.exactOptional().describe('Tags that the subnets to launch into carry, all of one VPC.'),
+    subnetTags: selectorTags
+      .exactOptional()
+      .describe('Tags that the subnets to launch into carry, all of one VPC.'),
   })
   .meta({
     'x-kubernetes-validations': [
