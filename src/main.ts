@@ -11,7 +11,7 @@ import { createGate } from './controllers/gate.ts';
 import { countByState, createInventory } from './controllers/inventory.ts';
 import { CREDENTIALS, NETWORKS, NODES } from './controllers/kinds.ts';
 import { createLauncher, recordOf } from './controllers/launcher.ts';
-import { createNetworkController } from './controllers/network.ts';
+import { createNetworkController } from './controllers/network/controller.ts';
 import { createNodeController } from './controllers/node/controller.ts';
 import { createRemover } from './controllers/remover.ts';
 import { createSessions } from './controllers/sessions.ts';
@@ -264,7 +264,7 @@ async function operate(config: Config): Promise<boolean> {
     logger,
   };
   const { paused } = config;
-  const networkController = createNetworkController({ ...shared, paused });
+  const networkController = createNetworkController({ ...shared, launcher, paused });
   const nodeController = createNodeController({
     ...shared,
     launcher,

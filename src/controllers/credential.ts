@@ -15,6 +15,7 @@ import type { SecretReader } from '../kube/secrets.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { again, done, type Outcome } from '../runtime/controller.ts';
 import { createBackoff } from './backoff.ts';
+import { networkKeyOf } from './belonging.ts';
 import type { Seen } from './kinds.ts';
 import { notedRegions, type Sessions } from './sessions.ts';
 import { conditionsFor, type Standing, writeStatus } from './status.ts';
@@ -142,7 +143,10 @@ export function createCredentialController(options: CredentialControllerOptions)
   function usersOf(key: string): readonly string[] {
     const users = [
       ...networks.byIndex('credential', key).map(({ metadata }) => `Network ${keyOf(metadata)}`),
-      ...nodes.byIndex('credential', key).map(({ metadata }) => `Node ${keyOf(metadata)}`),
+      ...nodes
+        .byIndex('credential', key)
+        .filter((node) => networks.get(networkKeyOf(node) ?? '') === undefined)
+        .map(({ metadata }) => `Node ${keyOf(metadata)}`),
     ];
     return users.sort();
   }

@@ -5,8 +5,9 @@ import type { Network } from '../api/network.ts';
 import type { Node } from '../api/node.ts';
 import type { Machine, Owner } from '../clouds/cloud.ts';
 import type { Informer } from '../kube/informer.ts';
-import { keyOf } from '../kube/object.ts';
+import { type KubeObject, keyOf } from '../kube/object.ts';
 import type { Resource } from '../kube/resource.ts';
+import { shareReplicas } from '../planning/scale.ts';
 import { planSweep } from '../planning/sweep.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { describeError } from '../runtime/errors.ts';
@@ -101,21 +102,22 @@ export function createSweep(options: SweepOptions) {
     const machines = region.all();
     const owners = await region.open.session.fabric.owners(signal);
     const [liveNetworks, liveNodes] = await Promise.all([
-      networkResource.list({ signal }),
-      nodeResource.list({ signal }),
+      listLive(networkResource, signal),
+      listLive(nodeResource, signal),
     ]);
-    const networkKeys = new Set(liveNetworks.items.map(({ metadata }) => keyOf(metadata)));
-    const nodeKeys = new Set(liveNodes.items.map(({ metadata }) => keyOf(metadata)));
-    const launches = new Set(liveNodes.items.flatMap(launchKey));
+    const networkKeys = new Set(liveNetworks.map(({ metadata }) => keyOf(metadata)));
+    const nodeKeys = new Set(liveNodes.map(({ metadata }) => keyOf(metadata)));
+    const launches = new Set(liveNodes.flatMap(launchKey));
+    const wished = new Set(liveNetworks.flatMap(wishedPlacements));
     const populated = new Set(
-      liveNodes.items.flatMap(({ metadata }) => placementKey(metadata.labels, metadata.namespace)),
+      liveNodes.flatMap(({ metadata }) => placementKey(metadata.labels, metadata.namespace)),
     );
 
     const now = clock.monotonic();
     removals = removals.filter((at) => now - at < hourMs);
     const plan = planSweep({
       machines: machines.filter(({ owner }) => isOurs(owner)),
-      isClaimed: (machine) => isClaimed(machine, { launches, networkKeys, populated, nodeKeys }),
+      isClaimed: (machine) => isClaimed(machine, { launches, wished, populated, nodeKeys }),
       orphanedSince,
       now,
       graceMs,
@@ -176,6 +178,14 @@ export function createSweep(options: SweepOptions) {
     }
   }
 
+  async function listLive<T extends KubeObject>(
+    resource: Resource<T>,
+    signal: AbortSignal,
+  ): Promise<readonly T[]> {
+    const lists = (watchNamespaces ?? [undefined]).map((namespace) => resource.list({ namespace, signal }));
+    return (await Promise.all(lists)).flatMap(({ items }) => items);
+  }
+
   function isOurs({ network, node }: Owner): boolean {
     const namespace = (network ?? node)?.split('/', 1)[0];
     return namespace !== undefined && (watchNamespaces === undefined || watchNamespaces.includes(namespace));
@@ -187,24 +197,25 @@ export function createSweep(options: SweepOptions) {
 interface Claims {
   /** `token/index` of every Node's launch. */
   readonly launches: ReadonlySet<string>;
-  readonly networkKeys: ReadonlySet<string>;
   readonly nodeKeys: ReadonlySet<string>;
+  /** Placements that should have Nodes. */
+  readonly wished: ReadonlySet<string>;
   /** Placements with at least one Node. */
   readonly populated: ReadonlySet<string>;
 }
 
-function isClaimed(
-  { owner, launch }: Machine,
-  { launches, networkKeys, nodeKeys, populated }: Claims,
-): boolean {
+function isClaimed({ owner, launch }: Machine, { launches, nodeKeys, wished, populated }: Claims): boolean {
   if (launch !== undefined && launches.has(`${launch.token}/${launch.index}`)) return true;
   if (owner.node !== undefined) return nodeKeys.has(owner.node);
-  // Machines and no Node at all in a placement of a Network that is there: a restore is under way (NodesMissing).
-  return (
-    owner.network !== undefined &&
-    networkKeys.has(owner.network) &&
-    !populated.has(`${owner.network}/${owner.placement}`)
-  );
+  // Machines and no Node at all where Nodes are wished for: a restore is under way (NodesMissing).
+  const placement = `${owner.network}/${owner.placement}`;
+  return owner.network !== undefined && wished.has(placement) && !populated.has(placement);
+}
+
+function wishedPlacements({ metadata, parsed }: Seen<Network>): string[] {
+  if (!parsed.ok || metadata.deletionTimestamp !== undefined) return [];
+  const shares = shareReplicas(parsed.value.spec.placements, parsed.value.spec.replicas);
+  return [...shares].flatMap(([name, replicas]) => (replicas > 0 ? [`${keyOf(metadata)}/${name}`] : []));
 }
 
 function launchKey(seen: Seen<Node>): string[] {

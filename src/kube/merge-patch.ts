@@ -1,3 +1,5 @@
+import { stableJson } from '../runtime/hash.ts';
+
 /**
  * The RFC 7386 merge patch that turns `before` into `after`; undefined when they are the same. Members that are gone are
  * set to null, lists are replaced whole.
@@ -21,5 +23,5 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
+  return a === b || stableJson(a) === stableJson(b);
 }

@@ -145,6 +145,8 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     const { key, region, belonging, record, node, signal } = pass;
     region.watch(key);
     if (launcher.isWaiting(key)) return pending('waiting for its batch');
+    if (belonging.network !== undefined && launcher.isHeld(belonging.network))
+      return pending('waiting for the Nodes made with it');
     const failure = launcher.takeFailure(key);
     if (failure !== undefined) {
       const trouble = troubleOf(failure, backoff.failures(key));

@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { CLOUD_NAMES, cloudOf } from '../api/cloud-member.ts';
-import type { CredentialRef } from '../api/common.ts';
-import { ANNOTATIONS } from '../api/names.ts';
-import type { Network } from '../api/network.ts';
-import type { Cloud } from '../clouds/cloud.ts';
-import { CLOUDS, type CloudName } from '../clouds/index.ts';
-import type { Seen } from './kinds.ts';
+import { CLOUD_NAMES, cloudOf } from '../../api/cloud-member.ts';
+import type { CredentialRef } from '../../api/common.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
+import type { Network } from '../../api/network.ts';
+import type { Cloud } from '../../clouds/cloud.ts';
+import { CLOUDS, type CloudName } from '../../clouds/index.ts';
+import type { Resource } from '../../kube/resource.ts';
+import type { Seen } from '../kinds.ts';
 
 /** Where a placement is, as far as it takes to find and remove everything made for it. */
 export interface Place {
@@ -63,4 +64,22 @@ export function currentPlaces(
 
 export function definitionOf(place: Pick<Place, 'cloud'>): Cloud {
   return CLOUDS[place.cloud];
+}
+
+/** Writes down where something is about to be made, or is gone from. */
+export async function annotatePlaces(
+  networkResource: Resource<Seen<Network>>,
+  seen: Seen<Network>,
+  places: ReadonlyMap<string, Place>,
+  signal: AbortSignal,
+): Promise<Seen<Network>> {
+  const text = formatPlaces(places);
+  if (seen.metadata.annotations?.[ANNOTATIONS.placements] === text) return seen;
+  const { resourceVersion } = seen.metadata;
+  const annotations = { [ANNOTATIONS.placements]: text };
+  return await networkResource.patch(
+    seen.metadata,
+    { metadata: { resourceVersion, annotations } },
+    { type: 'merge', signal },
+  );
 }

@@ -1,0 +1,140 @@
+/** Makes and removes the Nodes of a Network as planned. */
+import { API_VERSION } from '../../api/common.ts';
+import { FINALIZER, LABELS } from '../../api/names.ts';
+import type { Network } from '../../api/network.ts';
+import { isAlreadyExists } from '../../kube/errors.ts';
+import { keyOf } from '../../kube/object.ts';
+import type { NewNode, NodePlan } from '../../planning/nodes.ts';
+import { inParallel } from '../../runtime/parallel.ts';
+import type { Seen } from '../kinds.ts';
+import { annotatePlaces, notedPlaces } from './places.ts';
+import type { NetworkControllerOptions, Site } from './site.ts';
+
+/** Creates and deletes of Nodes in one pass, and at once. */
+export const nodesPerPass = 1_000;
+export const nodeWriters = 16;
+
+export function createPopulation(options: NetworkControllerOptions) {
+  const { networkResource, nodeResource, launcher, events, logger } = options;
+
+  async function carryOut(
+    seen: Seen<Network>,
+    network: Network,
+    sites: readonly Site[],
+    plan: NodePlan,
+    blocked: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<Seen<Network>> {
+    const creates = [...plan.create, ...(plan.now.create ? [plan.now.create] : [])]
+      .filter(({ placement }) => !blocked.has(placement))
+      .slice(0, nodesPerPass);
+    const removes = [
+      ...plan.remove.map(({ name }) => name),
+      ...(plan.now.remove ? [plan.now.remove] : []),
+    ].slice(0, nodesPerPass);
+    const { namespace } = seen.metadata;
+    await adopt(seen, sites, signal);
+    await inParallel(nodeWriters, removes, async (name) => {
+      await nodeResource.delete({ namespace, name }, { signal });
+    });
+    const pinned = await pin(seen, sites, creates, signal);
+    await launcher.whileHeld(keyOf(seen.metadata), () =>
+      inParallel(nodeWriters, creates, async (wish) => {
+        const site = sites.find(({ name }) => name === wish.placement);
+        if (site !== undefined) await createNode(pinned, network, site, wish, signal);
+      }),
+    );
+    if (creates.length > 0) tell(seen, 'Scaling', `made ${creates.length} Nodes`);
+    if (removes.length > 0) tell(seen, 'Scaling', `removed ${removes.length} Nodes`);
+    return pinned;
+  }
+
+  /** One revision runs one image: what a public parameter names today is written down before the first Node. */
+  async function pin(
+    seen: Seen<Network>,
+    sites: readonly Site[],
+    creates: readonly NewNode[],
+    signal: AbortSignal,
+  ): Promise<Seen<Network>> {
+    const noted = new Map(notedPlaces(seen));
+    for (const { name, place, revision, region } of sites) {
+      if (region === undefined || !creates.some(({ placement }) => placement === name)) continue;
+      if (noted.get(name)?.pinned?.revision === revision) continue;
+      const spec = await region.open.session.machines.pin(place.spec, signal);
+      noted.set(name, { ...place, pinned: { revision, spec } });
+    }
+    return await annotatePlaces(networkResource, seen, noted, signal);
+  }
+
+  async function createNode(
+    seen: Seen<Network>,
+    network: Network,
+    site: Site,
+    wish: NewNode,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, role, init, secretDelivery } = network.spec;
+    const { name, namespace, uid } = seen.metadata;
+    const { place, revision } = site;
+    const pinned = notedPlaces(seen).get(site.name)?.pinned;
+    try {
+      await nodeResource.create(
+        {
+          metadata: {
+            namespace,
+            name: wish.name,
+            finalizers: [FINALIZER],
+            labels: {
+              [LABELS.network]: name,
+              [LABELS.placement]: site.name,
+              [LABELS.index]: String(wish.index),
+              [LABELS.revision]: revision,
+            },
+            ownerReferences: [ownerReference(name, uid)],
+          },
+          spec: {
+            credentialRef: place.credentialRef,
+            client,
+            role,
+            ...(init !== undefined && { init }),
+            secretDelivery,
+            [place.cloud]: pinned?.spec ?? place.spec,
+          },
+        },
+        { signal },
+      );
+    } catch (error) {
+      // Another leader, or this one before its cache caught up, made it already.
+      if (!isAlreadyExists(error)) throw error;
+    }
+  }
+
+  /** A restore drops owner references: Nodes belong by label, and get theirs back. */
+  async function adopt(seen: Seen<Network>, sites: readonly Site[], signal: AbortSignal): Promise<void> {
+    const { name, uid } = seen.metadata;
+    const astray = sites
+      .flatMap(({ nodes }) => nodes)
+      .filter(({ metadata }) => !metadata.ownerReferences?.some((owner) => owner.uid === uid));
+    await inParallel(nodeWriters, astray, async ({ metadata }) => {
+      const others = (metadata.ownerReferences ?? []).filter(({ kind }) => kind !== 'Network');
+      const ownerReferences = [...others, ownerReference(name, uid)];
+      const { resourceVersion } = metadata;
+      await nodeResource.patch(
+        metadata,
+        { metadata: { resourceVersion, ownerReferences } },
+        { type: 'merge', signal },
+      );
+    });
+  }
+
+  function tell(regarding: Seen<Network>, reason: 'Scaling', note: string): void {
+    events.event({ regarding, type: 'Normal', reason, action: 'Scale', note });
+    logger.info({ network: keyOf(regarding.metadata) }, note);
+  }
+
+  return carryOut;
+}
+
+function ownerReference(name: string, uid: string) {
+  return { apiVersion: API_VERSION, kind: 'Network', name, uid, controller: true };
+}

@@ -1,0 +1,95 @@
+/** What the parts of the Network controller share: its options, and one placement as one pass knows it. */
+import { LABELS } from '../../api/names.ts';
+import type { Network } from '../../api/network.ts';
+import type { Node } from '../../api/node.ts';
+import type { Owner } from '../../clouds/cloud.ts';
+import type { EventRecorder } from '../../kube/events.ts';
+import type { Informer } from '../../kube/informer.ts';
+import type { Resource } from '../../kube/resource.ts';
+import type { NodeFacts } from '../../planning/nodes.ts';
+import { revisionOf } from '../../planning/revision.ts';
+import { shareReplicas } from '../../planning/scale.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Aligned, Fabrics } from '../fabrics.ts';
+import type { Inventory, RegionInventory } from '../inventory.ts';
+import type { Seen } from '../kinds.ts';
+import type { Launcher } from '../launcher.ts';
+import type { OpenSession, Sessions } from '../sessions.ts';
+import type { Trouble } from '../trouble.ts';
+import { currentPlaces, definitionOf, notedPlaces, type Place } from './places.ts';
+
+export interface NetworkControllerOptions {
+  readonly networks: Informer<Seen<Network>>;
+  readonly networkResource: Resource<Seen<Network>>;
+  readonly nodes: Informer<Seen<Node>>;
+  readonly nodeResource: Resource<Seen<Node>>;
+  readonly sessions: Sessions;
+  readonly inventory: Inventory;
+  readonly fabrics: Fabrics;
+  readonly launcher: Launcher;
+  readonly events: EventRecorder;
+  readonly cluster: string;
+  readonly paused: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** One placement in one pass. */
+export interface Site {
+  readonly name: string;
+  readonly place: Place;
+  readonly owner: Owner;
+  /** In the spec; else on its way out. */
+  readonly wished: boolean;
+  readonly desired: number;
+  readonly revision: string;
+  readonly nodes: readonly Seen<Node>[];
+  open?: OpenSession;
+  region?: RegionInventory;
+  aligned?: Aligned;
+  trouble?: Trouble;
+}
+
+export function sitesOf(
+  { nodes, cluster }: NetworkControllerOptions,
+  key: string,
+  seen: Seen<Network>,
+  network: Network,
+): readonly Site[] {
+  const { spec } = network;
+  const desired = shareReplicas(spec.placements, spec.replicas);
+  const mine = nodes.byIndex('network', key);
+  return [...placesOf(seen, network)].map(([name, place]) => ({
+    name,
+    place,
+    owner: { cluster, network: key, placement: name },
+    wished: spec.placements.some((placement) => placement.name === name),
+    desired: desired.get(name) ?? 0,
+    revision: revisionOf(spec, definitionOf(place), place.spec),
+    nodes: mine.filter(({ metadata }) => metadata.labels?.[LABELS.placement] === name),
+  }));
+}
+
+/** On its way out a Network has only what was noted before something was made. */
+function placesOf(seen: Seen<Network>, network: Network): ReadonlyMap<string, Place> {
+  const noted = notedPlaces(seen);
+  return seen.metadata.deletionTimestamp === undefined ? currentPlaces(network, noted) : noted;
+}
+
+export function factsOf(seen: Seen<Node>): NodeFacts {
+  const { name, labels = {}, deletionTimestamp } = seen.metadata;
+  return {
+    name,
+    placement: labels[LABELS.placement] ?? '',
+    index: Number(labels[LABELS.index] ?? '0'),
+    revision: labels[LABELS.revision] ?? '',
+    ready: seen.parsed.ok && seen.parsed.value.status.phase === 'Ready',
+    leaving: deletionTimestamp !== undefined,
+  };
+}
+
+export function worstTrouble(sites: readonly Site[]): Trouble | undefined {
+  const troubles = sites.flatMap(({ trouble }) => (trouble === undefined ? [] : [trouble]));
+  return troubles.find(({ stalled }) => stalled) ?? troubles[0];
+}

@@ -1,0 +1,150 @@
+/** What a Network's status says. */
+import { LABELS } from '../../api/names.ts';
+import type { Network } from '../../api/network.ts';
+import {
+  MAX_PLAN_STEPS,
+  MAX_RESOURCES,
+  type NetworkStatus,
+  type PlanStep,
+} from '../../api/network-status.ts';
+import type { Node } from '../../api/node.ts';
+import { type NodePlan, summarize } from '../../planning/nodes.ts';
+import type { Seen } from '../kinds.ts';
+import { conditionsFor, type Standing, writeStatus } from '../status.ts';
+import { spell } from '../trouble.ts';
+import { factsOf, type NetworkControllerOptions, type Site, worstTrouble } from './site.ts';
+
+export async function writeNetworkStatus(
+  { networkResource, clock }: Pick<NetworkControllerOptions, 'networkResource' | 'clock'>,
+  seen: Seen<Network>,
+  found: NetworkStatus,
+  standing: Standing,
+  signal: AbortSignal,
+): Promise<void> {
+  const before: NetworkStatus = seen.parsed.ok ? seen.parsed.value.status : {};
+  const { generation } = seen.metadata;
+  const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
+  const after: NetworkStatus = { ...found, observedGeneration: generation, conditions };
+  await writeStatus(networkResource, seen, { before, after, signal });
+}
+
+export function tallied(network: Network, sites: readonly Site[]): NetworkStatus {
+  const all = sites.flatMap(({ nodes: here }) => here);
+  const { name } = network.metadata;
+  const ports = network.spec.balancer?.ports ?? [];
+  const resources = sites.flatMap((site) =>
+    (site.aligned?.view.resources ?? []).map(({ kind, name: called, id }) => ({
+      placement: site.name,
+      kind,
+      name: called,
+      id,
+    })),
+  );
+  return {
+    desiredReplicas: sites.reduce((sum, site) => sum + site.desired, 0),
+    replicas: all.length,
+    readyReplicas: all.filter((seen) => factsOf(seen).ready).length,
+    selector: `${LABELS.network}=${name}`,
+    revision: sites.find(({ wished }) => wished)?.revision ?? '',
+    placements: sites.map(({ name: called, desired, revision, nodes: here, aligned }) => ({
+      name: called,
+      desired,
+      ready: here.filter((seen) => factsOf(seen).ready).length,
+      updated: here.filter((seen) => factsOf(seen).revision === revision).length,
+      ...(aligned?.view.network && { network: aligned.view.network.found }),
+      ...(aligned?.view.balancer && { balancer: { ...aligned.view.balancer } }),
+    })),
+    resources: resources.slice(0, MAX_RESOURCES),
+    endpoints: sites.flatMap(({ aligned }) => {
+      const address = aligned?.view.balancer?.address;
+      return address === undefined ? [] : ports.map(({ port }) => `${address}:${port}`);
+    }),
+  };
+}
+
+export function standingOf(sites: readonly Site[], plan: NodePlan, missing: readonly Site[]): Standing {
+  const trouble = worstTrouble(sites);
+  if (trouble !== undefined) {
+    const message = `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`;
+    return { kind: trouble.stalled ? 'stalled' : 'working', reason: trouble.reason, message };
+  }
+  const [lacking] = missing;
+  if (lacking !== undefined) {
+    const message = `placement ${lacking.name} has machines and no Nodes: restore the Nodes, or scale the placement to 0 to have the machines removed`;
+    return { kind: 'stalled', reason: 'NodesMissing', message };
+  }
+  const all = sites.flatMap(({ nodes: here }) => here);
+  const ready = all.filter(
+    (seen) => factsOf(seen).ready && seen.metadata.deletionTimestamp === undefined,
+  ).length;
+  const desired = sites.reduce((sum, site) => sum + site.desired, 0);
+  const stalled = all.filter((seen) => isStalled(seen));
+  const [first] = stalled;
+  const counts = `${ready} of ${desired} Nodes are Ready`;
+  if (first?.parsed.ok) {
+    const why = first.parsed.value.status.conditions?.find(({ type }) => type === 'Stalled');
+    const message = `${counts}; ${stalled.length} cannot go on: ${first.metadata.name}: ${why?.message}`;
+    return { kind: 'stalled', reason: 'NodesStalled', message };
+  }
+  if (plan.replace.length > 0)
+    return {
+      kind: 'working',
+      reason: 'Replacing',
+      message: `${counts}; ${plan.replace.length} are to be replaced, one at a time`,
+    };
+  if (plan.create.length > 0 || plan.remove.length > 0 || all.length !== desired)
+    return { kind: 'working', reason: 'Scaling', message: `${counts}; ${summarize(plan, 0)}` };
+  const [step] = sites.flatMap(({ aligned }) => aligned?.steps ?? []);
+  if (ready < desired) return { kind: 'working', reason: 'Progressing', message: counts };
+  if (step !== undefined)
+    return {
+      kind: 'working',
+      reason: 'Progressing',
+      message: `${counts}; ${step.verb} ${step.kind} ${step.name}${step.waits === undefined ? '' : `: ${step.waits}`}`,
+    };
+  if (sites.some(({ aligned }) => aligned === undefined))
+    return { kind: 'working', reason: 'Progressing', message: 'the cloud has not been read yet' };
+  return { kind: 'ready', reason: 'AllReady', message: `${counts}` };
+}
+
+export function planStatus(plan: NodePlan, around: readonly PlanStep[]): NonNullable<NetworkStatus['plan']> {
+  const steps: PlanStep[] = [
+    ...around.map(({ verb, kind, name, because, placement, waits }) => ({
+      verb,
+      kind,
+      name,
+      because,
+      ...(placement !== undefined && { placement }),
+      ...(waits !== undefined && { waits }),
+    })),
+    ...plan.create.map(({ name, placement }) => ({
+      verb: 'create' as const,
+      kind: 'Node',
+      name,
+      placement,
+      because: 'wished for and not there',
+    })),
+    ...plan.remove.map(({ name, placement, because }) => ({
+      verb: 'delete' as const,
+      kind: 'Node',
+      name,
+      placement,
+      because,
+    })),
+    ...plan.replace.map(({ name, placement }) => ({
+      verb: 'replace' as const,
+      kind: 'Node',
+      name,
+      placement,
+      because: 'made of an earlier revision',
+    })),
+  ];
+  return { summary: summarize(plan, around.length), steps: steps.slice(0, MAX_PLAN_STEPS) };
+}
+
+function isStalled({ parsed }: Seen<Node>): boolean {
+  return (
+    parsed.ok &&
+    (parsed.value.status.conditions ?? []).some(({ type, status }) => type === 'Stalled' && status === 'True')
+  );
+}
