@@ -1,6 +1,6 @@
 /** `balancer`: one in front of the nodes of each placement. */
 import { z } from 'zod';
-import { type DeepReadonly, portName, portNumber } from './common.ts';
+import { portName, portNumber } from './common.ts';
 import { cidrs } from './security.ts';
 
 const port = z
@@ -88,7 +88,6 @@ export const balancer = z
       },
     ],
   });
-export type Balancer = DeepReadonly<z.output<typeof balancer>>;
 
 /** CEL for the object that holds `client` and `balancer`. */
 export const balancerPorts = [

@@ -35,7 +35,6 @@ export const metadata = z.object({
   finalizers: z.array(z.string()).exactOptional(),
   ownerReferences: z.array(ownerReference).exactOptional(),
 });
-export type Metadata = DeepReadonly<z.output<typeof metadata>>;
 
 /** `metav1.Condition`. Types and reasons that occur stand in `reasons.ts`. */
 const condition = z.object({

@@ -93,7 +93,6 @@ export const credentialSpec = z
   })
   .refine(hasOneCloud, oneCloudMessage)
   .meta({ 'x-kubernetes-validations': [exactlyOneOf(CLOUD_NAMES), sameOf(CLOUD_NAMES)] });
-export type CloudCredentialSpec = DeepReadonly<z.output<typeof credentialSpec>>;
 
 export const credentialStatus = z.object({
   observedGeneration,

@@ -33,7 +33,6 @@ const plan = z.object({
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .describe(`In the order in which they would be done; the first ${MAX_PLAN_STEPS}.`),
 });
-export type Plan = DeepReadonly<z.output<typeof plan>>;
 
 const placementStatus = z.object({
   name: z.string().max(15).describe('Name of the placement.'),
@@ -58,7 +57,6 @@ const placementStatus = z.object({
     .exactOptional()
     .describe('When the cloud was last read at the time of writing; not renewed while nothing else changes.'),
 });
-export type PlacementStatus = DeepReadonly<z.output<typeof placementStatus>>;
 
 const resource = z.object({
   placement: z.string().max(15).describe('Placement it was made for.'),

@@ -56,7 +56,6 @@ const placement = z
       { ...sameOf(CLOUD_NAMES), message: 'the cloud cannot change; add a placement under another name' },
     ],
   });
-export type Placement = DeepReadonly<z.output<typeof placement>>;
 
 export const networkSpec = z
   .object({

@@ -50,7 +50,6 @@ export const nodeSpec = z
       ...securityPorts,
     ],
   });
-export type NodeSpec = DeepReadonly<z.output<typeof nodeSpec>>;
 
 const machine = z.object({
   id: z.string().max(2048).describe("The cloud's id of it."),
