@@ -26,6 +26,19 @@ const HANDLING: Readonly<Record<CloudErrorCode, Handling>> = {
   unsupported: { reason: 'Unsupported', baseMs: 10 * minute, maxMs: 30 * minute, stalled: true },
 };
 
+/** Refusals that a cloud makes in its own name, before a call, and for which users have a word of their own. */
+const OWN_WORDS: ReadonlyMap<string, Reason> = new Map([
+  ['SecretKeyMissing', 'SecretKeyMissing'],
+  ['UserDataTooLarge', 'UserDataTooLarge'],
+  ['NoDefaultVpc', 'NetworkNotFound'],
+  ['VpcNotFound', 'NetworkNotFound'],
+  ['SubnetNotFound', 'NetworkNotFound'],
+  ['NoSubnetInZone', 'NetworkNotFound'],
+  ['AmbiguousVpc', 'AmbiguousNetwork'],
+  ['SubnetsOfTwoVpcs', 'AmbiguousNetwork'],
+  ['BalancerNeedsTwoZones', 'TooFewZones'],
+]);
+
 /** What stands in the way, as conditions and waits need it. */
 export interface Trouble {
   readonly reason: Reason;
@@ -57,7 +70,8 @@ export function troubleOf(error: unknown, failures: number): Trouble | undefined
   if (!(error instanceof CloudError)) return undefined;
   const { reason, baseMs, maxMs, stalled } = HANDLING[error.code];
   const retryAfterMs = Math.min(baseMs * 2 ** Math.min(failures, 20), maxMs);
-  return { reason, message: error.message, stalled, retryAfterMs };
+  const own = error.code === 'invalid' ? OWN_WORDS.get(error.reason) : undefined;
+  return { reason: own ?? reason, message: error.message, stalled, retryAfterMs };
 }
 
 /** `30 s`, `5 min`. */
