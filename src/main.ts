@@ -1,6 +1,7 @@
 /** The operator, put together in one place: caches, what the controllers share, the controllers, and what runs when. */
 import { randomUUID } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
+import { ANNOTATIONS } from './api/names.ts';
 import type { Machine } from './clouds/cloud.ts';
 import { CLOUDS } from './clouds/index.ts';
 import { type Config, parseConfig } from './config.ts';
@@ -139,7 +140,10 @@ async function operate(config: Config): Promise<boolean> {
     const isHeld = (object: typeof now) => object?.parsed.ok === true && object.parsed.value.spec.paused;
     const isLeaving =
       now === undefined || now.metadata.deletionTimestamp !== before?.metadata.deletionTimestamp;
-    if (isLeaving || isHeld(now) !== isHeld(before))
+    const isAsked =
+      now?.metadata.annotations?.[ANNOTATIONS.reconcile] !==
+      before?.metadata.annotations?.[ANNOTATIONS.reconcile];
+    if (isLeaving || isAsked || isHeld(now) !== isHeld(before))
       for (const { metadata } of nodes.byIndex('network', key)) nodeQueue.add(keyOf(metadata));
   });
   nodes.onChange(({ key, type, now, before }) => {

@@ -8,6 +8,8 @@ export interface Backoff {
   failures(key: string): number;
   /** Of the launch that failed last, so that one failure counts once. */
   tokenOf(key: string): string | undefined;
+  /** The next try may be made now. How often it failed stays known. */
+  hurry(key: string): void;
   forget(key: string): void;
 }
 
@@ -27,6 +29,10 @@ export function createBackoff(clock: Clock): Backoff {
     },
     failures: (key) => entries.get(key)?.count ?? 0,
     tokenOf: (key) => entries.get(key)?.token,
+    hurry(key) {
+      const entry = entries.get(key);
+      if (entry !== undefined) entries.set(key, { ...entry, until: clock.monotonic() });
+    },
     forget: (key) => void entries.delete(key),
   };
 }

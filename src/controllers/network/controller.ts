@@ -28,7 +28,7 @@ export function createNetworkController(options: NetworkControllerOptions) {
   const { networks, networkResource, nodes, nodeResource, fabrics, paused, logger } = options;
   const backoff = createBackoff(options.clock);
   const surroundings = createSurroundings(options, backoff);
-  const carryOut = createPopulation(options);
+  const carryOut = createPopulation(options, surroundings.withTrouble);
   const quietLooks = new Map<string, number>();
   const asked = new Map<string, string | undefined>();
 
@@ -80,7 +80,8 @@ export function createNetworkController(options: NetworkControllerOptions) {
   ): Promise<Outcome> {
     const dryRun = network.spec.mode === 'Plan';
     const maxAgeMs = lookAgeMs(key, before);
-    await Promise.all(sites.map((site) => surroundings.open(site, before.metadata.namespace, signal)));
+    const how = { anew: maxAgeMs === 0, signal };
+    await Promise.all(sites.map((site) => surroundings.open(site, before.metadata.namespace, how)));
     let seen = dryRun ? before : await noteOpened(before, sites, signal);
     await Promise.all(sites.map((site) => surroundings.align(site, network, { maxAgeMs, dryRun, signal })));
 
@@ -168,7 +169,7 @@ export function createNetworkController(options: NetworkControllerOptions) {
       return again(staying.length > nodesPerPass ? 0 : 10_000, 'nodes are going');
     }
     const goal = network.spec.deletionPolicy === 'Orphan' ? 'released' : 'nothing';
-    await Promise.all(sites.map((site) => surroundings.open(site, seen.metadata.namespace, signal)));
+    await Promise.all(sites.map((site) => surroundings.open(site, seen.metadata.namespace, { signal })));
     await Promise.all(sites.map((site) => surroundings.clear(site, goal, { maxAgeMs: clearLookMs, signal })));
     const trouble = worstTrouble(sites);
     const steps = sites.flatMap(({ aligned }) => aligned?.steps ?? []);

@@ -14,7 +14,10 @@ import type { NetworkControllerOptions, Site } from './site.ts';
 export const nodesPerPass = 1_000;
 export const nodeWriters = 16;
 
-export function createPopulation(options: NetworkControllerOptions) {
+export function createPopulation(
+  options: NetworkControllerOptions,
+  withTrouble: (site: Site, work: () => Promise<void>) => Promise<void>,
+) {
   const { networkResource, nodeResource, launcher, events, logger } = options;
 
   async function carryOut(
@@ -25,7 +28,7 @@ export function createPopulation(options: NetworkControllerOptions) {
     blocked: ReadonlySet<string>,
     signal: AbortSignal,
   ): Promise<Seen<Network>> {
-    const creates = [...plan.create, ...(plan.now.create ? [plan.now.create] : [])]
+    const wishes = [...plan.create, ...(plan.now.create ? [plan.now.create] : [])]
       .filter(({ placement }) => !blocked.has(placement))
       .slice(0, nodesPerPass);
     const removes = [
@@ -37,7 +40,9 @@ export function createPopulation(options: NetworkControllerOptions) {
     await inParallel(nodeWriters, removes, async (name) => {
       await nodeResource.delete({ namespace, name }, { signal });
     });
-    const pinned = await pin(seen, sites, creates, signal);
+    const pinned = await pin(seen, sites, wishes, signal);
+    const held = new Set(sites.filter(({ trouble }) => trouble !== undefined).map(({ name }) => name));
+    const creates = wishes.filter(({ placement }) => !held.has(placement));
     await launcher.whileHeld(keyOf(seen.metadata), () =>
       inParallel(nodeWriters, creates, async (wish) => {
         const site = sites.find(({ name }) => name === wish.placement);
@@ -57,11 +62,14 @@ export function createPopulation(options: NetworkControllerOptions) {
     signal: AbortSignal,
   ): Promise<Seen<Network>> {
     const noted = new Map(notedPlaces(seen));
-    for (const { name, place, revision, region } of sites) {
+    for (const site of sites) {
+      const { name, place, revision, region } = site;
       if (region === undefined || !creates.some(({ placement }) => placement === name)) continue;
       if (noted.get(name)?.pinned?.revision === revision) continue;
-      const spec = await region.open.session.machines.pin(place.spec, signal);
-      noted.set(name, { ...place, pinned: { revision, spec } });
+      await withTrouble(site, async () => {
+        const spec = await region.open.session.machines.pin(place.spec, signal);
+        noted.set(name, { ...place, pinned: { revision, spec } });
+      });
     }
     return await annotatePlaces(networkResource, seen, noted, signal);
   }

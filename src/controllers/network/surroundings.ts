@@ -38,14 +38,18 @@ export function createSurroundings(options: NetworkControllerOptions, backoff: B
     }
   }
 
-  /** Opens the placement's cloud; leaves `open` and `region` on the site. */
-  function open(site: Site, namespace: string, signal: AbortSignal): Promise<void> {
+  /** Opens the placement's cloud; leaves `open` and `region` on the site, with machines not older than the look asks for. */
+  function open(
+    site: Site,
+    namespace: string,
+    { anew = false, signal }: { readonly anew?: boolean; readonly signal: AbortSignal },
+  ): Promise<void> {
     return withTrouble(site, async () => {
       const { credentialRef, cloud, spec } = site.place;
       const region = definitionOf({ cloud }).regionOf(spec);
       site.open = await sessions.open({ credentialRef, namespace, cloud, region }, signal);
       const list = inventory.of(site.open);
-      if (list.readAt === undefined) await list.read(signal);
+      if (list.readAt === undefined || anew) await list.read(signal);
       if (list.readAt !== undefined) site.region = list;
     });
   }
@@ -104,7 +108,7 @@ export function createSurroundings(options: NetworkControllerOptions, backoff: B
     return since !== undefined && clock.monotonic() - since < emptyGraceMs;
   }
 
-  return { open, align, clear };
+  return { open, align, clear, withTrouble };
 }
 
 function membersOf({ nodes: here }: Site, region: RegionInventory): string[] {

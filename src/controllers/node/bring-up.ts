@@ -21,6 +21,9 @@ import {
 } from './pass.ts';
 import { keep, launching, pending, settled, stateReason, type Verdict } from './verdict.ts';
 
+/** How often the firewall of a standalone Node is looked at when nothing happens. */
+const restLookMs = 600_000;
+
 export function createBringUp(options: NodeControllerOptions, backoff: Backoff) {
   const { nodeResource, networks, fabrics, launcher, readLagMs, clock } = options;
 
@@ -77,7 +80,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
 
   /** A machine is there: from booting to Ready, and what befalls it then. */
   async function follow(pass: Pass, machine: Machine, open: OpenSession): Promise<Verdict> {
-    const { key, region, belonging, node } = pass;
+    const { key, region, belonging, node, anew } = pass;
     if (machine.state !== 'running') region.watch(key);
     if (machine.state === 'pending') {
       return settled('Starting', {
@@ -95,7 +98,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
       return settled('Unhealthy', { kind: 'working', reason: 'MachineLost', message });
     }
     if (belonging.network === undefined)
-      await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', signal: pass.signal });
+      await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', anew, signal: pass.signal });
     const health = healthIn(pass, machine);
     if (health === 'unseen') {
       region.unwatch(key);
@@ -109,7 +112,9 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     region.unwatch(key);
     if (health === 'healthy') {
       backoff.forget(key);
-      return settled('Ready', readyStanding(machine));
+      const ready = settled('Ready', readyStanding(machine));
+      // Nobody else looks at the firewall of a Node without a Network.
+      return belonging.network === undefined ? { ...ready, next: again(restLookMs, 'at rest') } : ready;
     }
     if (node.status.phase === 'Ready' || node.status.phase === 'Unhealthy')
       return settled('Unhealthy', {
@@ -142,7 +147,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
   }
 
   async function launch(pass: Pass, open: OpenSession): Promise<Verdict> {
-    const { key, region, belonging, record, node, signal } = pass;
+    const { key, region, belonging, record, node, anew, signal } = pass;
     region.watch(key);
     if (launcher.isWaiting(key)) return pending('waiting for its batch');
     if (belonging.network !== undefined && launcher.isHeld(belonging.network))
@@ -166,7 +171,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     }
     const attachment =
       belonging.network === undefined
-        ? (await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', signal })).attachment
+        ? (await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', anew, signal })).attachment
         : fabrics.lastView(belonging.scopeKey)?.attachment;
     if (attachment === undefined)
       return {

@@ -1,11 +1,12 @@
-import { FINALIZER } from '../../api/names.ts';
+import { ANNOTATIONS, FINALIZER } from '../../api/names.ts';
+import type { Network } from '../../api/network.ts';
 import type { Node } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
 import { addFinalizer, hasFinalizer } from '../../kube/finalizer.ts';
 import { machinesOf } from '../../planning/machine.ts';
 import { again, done, type Outcome } from '../../runtime/controller.ts';
 import { createBackoff } from '../backoff.ts';
-import { type Belonging, belongingOf } from '../belonging.ts';
+import { belongingOf } from '../belonging.ts';
 import type { Seen } from '../kinds.ts';
 import { recordOf } from '../launcher.ts';
 import type { Standing } from '../status.ts';
@@ -16,18 +17,23 @@ import { writeNodeStatus } from './status.ts';
 import { createTakeDown } from './take-down.ts';
 import { troubled, type Verdict, waiting } from './verdict.ts';
 
+/** What is known before any cloud is asked. */
+type Begun = Omit<Pass, 'record' | 'region' | 'found'>;
+
 /** One Node, one machine: from request to gone. */
 export function createNodeController(options: NodeControllerOptions) {
   const { nodes, nodeResource, networks, sessions, inventory, launcher, remove, events } = options;
   const { cluster, paused, clock, logger, metrics } = options;
   const backoff = createBackoff(clock);
   const bringUp = createBringUp(options, backoff);
+  const asked = new Map<string, string>();
   const { takeDown, finish } = createTakeDown(options);
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
     const seen = nodes.get(key);
     if (seen === undefined) {
       backoff.forget(key);
+      asked.delete(key);
       for (const region of inventory.regions()) region.unwatch(key);
       return done;
     }
@@ -62,9 +68,11 @@ export function createNodeController(options: NodeControllerOptions) {
       );
       return done;
     }
+    const anew = isAskedAnew(key, seen, network);
+    if (anew) backoff.hurry(key);
     const failures = backoff.failures(key);
     try {
-      const verdict = await pass(key, seen, node, belonging, signal);
+      const verdict = await pass({ key, seen, node, belonging, anew, signal });
       if (verdict === 'gone') return done;
       await writeNodeStatus(options, nodes.get(key) ?? seen, inventoryMachine(seen, node), verdict, signal);
       return verdict.next;
@@ -74,6 +82,16 @@ export function createNodeController(options: NodeControllerOptions) {
       await writeNodeStatus(options, seen, undefined, troubled(node, leaving, trouble), signal);
       return again(trouble.retryAfterMs, trouble.reason);
     }
+  }
+
+  /** Whether the annotation of the Node, or of its Network, was changed since the last pass. */
+  function isAskedAnew(key: string, seen: Seen<Node>, network: Seen<Network> | undefined): boolean {
+    const wanted = [seen, network]
+      .map((object) => object?.metadata.annotations?.[ANNOTATIONS.reconcile])
+      .join();
+    const before = asked.get(key);
+    asked.set(key, wanted);
+    return before !== undefined && before !== wanted;
   }
 
   /** The machine of the Node as the inventory shows it now. */
@@ -87,13 +105,8 @@ export function createNodeController(options: NodeControllerOptions) {
     return undefined;
   }
 
-  async function pass(
-    key: string,
-    seen: Seen<Node>,
-    node: Node,
-    belonging: Belonging,
-    signal: AbortSignal,
-  ): Promise<Verdict | 'gone'> {
+  async function pass(begun: Begun): Promise<Verdict | 'gone'> {
+    const { key, seen, node, belonging, anew, signal } = begun;
     const { cloud, region: regionName } = belonging;
     const { credentialRef } = node.spec;
     const { namespace } = seen.metadata;
@@ -113,14 +126,15 @@ export function createNodeController(options: NodeControllerOptions) {
       };
     }
     const region = inventory.of(open);
-    if (region.readAt === undefined) {
+    // The Network reads for all of its Nodes.
+    if (region.readAt === undefined || (anew && belonging.network === undefined)) {
       await region.read(signal);
       if (region.readAt === undefined)
         return waiting(node, 'Progressing', 'the list of machines is not read yet', 2_000);
     }
     const launched = record === undefined ? [] : region.launchedBy(record.token);
     const found = machinesOf(record, node.status.machine?.id, launched);
-    const now: Pass = { key, seen, node, belonging, record, region, found, signal };
+    const now: Pass = { ...begun, record, region, found };
     await removeSurplus(now);
     return leaving ? await takeDown(now) : await bringUp(now, open);
   }

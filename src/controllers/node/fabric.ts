@@ -12,12 +12,14 @@ export async function fabricOfNode(options: {
   readonly open: OpenSession;
   readonly fabrics: Fabrics;
   readonly goal: 'wish' | 'nothing' | 'released';
+  readonly anew: boolean;
   readonly signal: AbortSignal;
 }): Promise<{ readonly attachment?: Attachment; readonly steps: readonly Step[] }> {
-  const { node, belonging, open, fabrics, goal, signal } = options;
+  const { node, belonging, open, fabrics, goal, anew, signal } = options;
   const scope = { owner: belonging.owner, spec: belonging.spec };
   const wish: FabricGoal = goal === 'wish' ? { scope, ...firewallRules(node.spec) } : { scope, goal };
-  const { view, steps } = await fabrics.align({ open, goal: wish, maxAgeMs: 60_000, dryRun: false, signal });
+  const maxAgeMs = anew ? 0 : 60_000;
+  const { view, steps } = await fabrics.align({ open, goal: wish, maxAgeMs, dryRun: false, signal });
   if (view.trouble !== undefined) throw view.trouble;
   return { ...(view.attachment && { attachment: view.attachment }), steps };
 }

@@ -45,6 +45,8 @@ export interface Pass {
   readonly record: LaunchRecord | undefined;
   readonly region: RegionInventory;
   readonly found: MachinesOfNode;
+  /** Somebody asked for a look now; what is known does not count. */
+  readonly anew: boolean;
   readonly signal: AbortSignal;
 }
 

@@ -131,7 +131,15 @@ export function createTakeDown(options: NodeControllerOptions) {
     if (pass !== undefined && pass.belonging.network === undefined) {
       const { node, belonging, region } = pass;
       const goal = node.spec.deletionPolicy === 'Orphan' ? 'released' : 'nothing';
-      const { steps } = await fabricOfNode({ node, belonging, open: region.open, fabrics, goal, signal });
+      const { steps } = await fabricOfNode({
+        node,
+        belonging,
+        open: region.open,
+        fabrics,
+        goal,
+        anew: false,
+        signal,
+      });
       const [step] = steps;
       if (step !== undefined)
         return {
