@@ -214,12 +214,12 @@ async function operate(config: Config): Promise<boolean> {
       for (const id of before?.members.keys() ?? []) if (!now.members.has(id)) wakeNodesOf({ id });
     },
   });
-  const remove = createRemover(clock);
+  const remover = createRemover({ clock, logger, onFailure: (id) => wakeNodesOf({ id }) });
   const launcher = createLauncher({
     nodes,
     nodeResource,
     secrets,
-    remove,
+    remover,
     cluster,
     clock,
     newToken: () => `peerage-${randomUUID()}`,
@@ -272,7 +272,7 @@ async function operate(config: Config): Promise<boolean> {
   const nodeController = createNodeController({
     ...shared,
     launcher,
-    remove,
+    remover,
     readLagMs: config.readLagWindowSeconds * 1000,
     paused,
     metrics,
@@ -288,7 +288,7 @@ async function operate(config: Config): Promise<boolean> {
   const sweep = createSweep({
     ...shared,
     credentials,
-    remove,
+    remover,
     watchNamespaces: config.watchNamespaces,
     graceMs: config.sweepGraceSeconds * 1000,
     intervalMs: config.sweepIntervalSeconds * 1000,

@@ -21,7 +21,7 @@ import type { Metrics } from '../telemetry.ts';
 import { belongingOf } from './belonging.ts';
 import type { RegionInventory } from './inventory.ts';
 import type { Seen } from './kinds.ts';
-import type { RemoveMachine } from './remover.ts';
+import type { Remover } from './remover.ts';
 import { workloadOf } from './workload.ts';
 
 /** A Node that waits to be launched. */
@@ -56,7 +56,7 @@ export interface LauncherOptions {
   readonly nodes: Informer<Seen<Node>>;
   readonly nodeResource: Resource<Seen<Node>>;
   readonly secrets: SecretReader;
-  readonly remove: RemoveMachine;
+  readonly remover: Remover;
   readonly cluster: string;
   readonly clock: Clock;
   /** A token nobody else makes, at most 64 ASCII characters. */
@@ -96,7 +96,7 @@ const recordWriters = 16;
 
 /** Makes machines, exactly one for a Node. The promises it keeps stand in docs/concepts.md, "Exactly one machine". */
 export function createLauncher(options: LauncherOptions): Launcher {
-  const { nodes, nodeResource, secrets, remove, cluster, clock, newToken, wake, logger, metrics } = options;
+  const { nodes, nodeResource, secrets, remover, cluster, clock, newToken, wake, logger, metrics } = options;
   const outcomes = new Map<string, LaunchOutcome>();
   const settling = new Set<string>();
   const waiting = new Set<string>();
@@ -283,7 +283,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
       if (name === undefined || machine.state === 'terminated' || machine.state === 'terminating') continue;
       if (nodes.get(keyOf({ namespace, name })) !== undefined) continue;
       if ((await nodeResource.get({ namespace, name })) !== undefined) continue;
-      await remove(region, machine.id);
+      remover.request(region, machine.id);
     }
   }
 

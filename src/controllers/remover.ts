@@ -1,33 +1,65 @@
 import { createBatcher } from '../runtime/batcher.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { toError } from '../runtime/errors.ts';
+import { describeError, toError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
 import type { RegionInventory } from './inventory.ts';
 
-/** Ends machines, many at once. Resolves when the cloud has begun; the inventory says when it is done. */
-export type RemoveMachine = (region: RegionInventory, id: string) => Promise<void>;
+/** Ends machines, many in one call. */
+export interface Remover {
+  /** Puts the machine into the next batch. The inventory shows when its end has begun, and when it is done. */
+  request(region: RegionInventory, id: string): void;
+  /** Why the last request for the machine came to nothing; told once. */
+  takeFailure(id: string): Error | undefined;
+}
+
+export interface RemoverOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The machine of this id could not be ended. */
+  readonly onFailure: (id: string) => void;
+}
 
 const callDeadlineMs = 120_000;
 
-export function createRemover(clock: Clock): RemoveMachine {
+export function createRemover({ clock, logger, onFailure }: RemoverOptions): Remover {
+  const waiting = new Set<string>();
+  const failures = new Map<string, Error>();
+
   const batcher = createBatcher<{ readonly region: RegionInventory; readonly id: string }, 'begun'>({
-    idleMs: 50,
+    idleMs: 100,
     maxMs: 1_000,
     maxItems: 1_000,
     keyOf: ({ region }) => region.key,
     clock,
     async run(items) {
-      const region = items[0]?.region;
-      if (region === undefined) return [];
-      const ids = [...new Set(items.map(({ id }) => id))];
-      const { refused } = await region.open.session.machines.remove(ids, AbortSignal.timeout(callDeadlineMs));
+      const [first] = items;
+      if (first === undefined) return [];
+      const { region } = first;
+      const ids = items.map(({ id }) => id);
+      const signal = AbortSignal.timeout(callDeadlineMs);
+      const { refused } = await region.open.session.machines.remove(ids, signal);
       region.learnRemoved(ids.filter((id) => !refused.has(id)));
-      return items.map(({ id }) => {
-        const error = refused.get(id);
-        return error === undefined ? ('begun' as const) : toError(error);
-      });
+      return ids.map((id) => refused.get(id) ?? 'begun');
     },
   });
-  return async (region, id) => {
-    await batcher.add({ region, id });
+
+  return {
+    request(region, id) {
+      if (waiting.has(id)) return;
+      waiting.add(id);
+      batcher
+        .add({ region, id })
+        .catch((error: unknown) => {
+          failures.set(id, toError(error));
+          logger.warn({ machine: id, error: describeError(error) }, 'machine could not be removed');
+          onFailure(id);
+        })
+        .finally(() => waiting.delete(id));
+    },
+    takeFailure(id) {
+      const failure = failures.get(id);
+      failures.delete(id);
+      return failure;
+    },
   };
 }

@@ -17,7 +17,7 @@ import type { Fabrics } from './fabrics.ts';
 import type { Inventory, RegionInventory } from './inventory.ts';
 import type { Seen } from './kinds.ts';
 import { recordOf } from './launcher.ts';
-import type { RemoveMachine } from './remover.ts';
+import type { Remover } from './remover.ts';
 import { notedRegions, type Sessions } from './sessions.ts';
 
 export interface SweepOptions {
@@ -29,7 +29,7 @@ export interface SweepOptions {
   readonly sessions: Sessions;
   readonly inventory: Inventory;
   readonly fabrics: Fabrics;
-  readonly remove: RemoveMachine;
+  readonly remover: Remover;
   /** Absent: all. What belongs to other namespaces is another operator's. */
   readonly watchNamespaces: readonly string[] | undefined;
   readonly graceMs: number;
@@ -56,7 +56,7 @@ export function createSweep(options: SweepOptions) {
     sessions,
     inventory,
     fabrics,
-    remove,
+    remover,
   } = options;
   const { watchNamespaces, graceMs, intervalMs, paused, clock, logger, metrics } = options;
   const orphanedSince = new Map<string, number>();
@@ -131,7 +131,7 @@ export function createSweep(options: SweepOptions) {
         'more machines without an object than one hour may remove',
       );
     for (const { id } of plan.remove) {
-      await remove(region, id);
+      remover.request(region, id);
       removals.push(now);
       metrics.sweepRemoved.inc({ cloud });
       logger.warn({ region: region.key, machine: id }, 'swept a machine without an object');

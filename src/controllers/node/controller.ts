@@ -22,7 +22,7 @@ type Begun = Omit<Pass, 'record' | 'region' | 'found'>;
 
 /** One Node, one machine: from request to gone. */
 export function createNodeController(options: NodeControllerOptions) {
-  const { nodes, nodeResource, networks, sessions, inventory, launcher, remove, events } = options;
+  const { nodes, nodeResource, networks, sessions, inventory, launcher, remover, events } = options;
   const { cluster, paused, clock, logger, metrics } = options;
   const backoff = createBackoff(clock);
   const bringUp = createBringUp(options, backoff);
@@ -79,6 +79,7 @@ export function createNodeController(options: NodeControllerOptions) {
     } catch (error) {
       const trouble = troubleOf(error, failures);
       if (trouble === undefined) throw error;
+      if (leaving) backoff.fail(key, trouble);
       await writeNodeStatus(options, seen, undefined, troubled(node, leaving, trouble), signal);
       return again(trouble.retryAfterMs, trouble.reason);
     }
@@ -141,7 +142,7 @@ export function createNodeController(options: NodeControllerOptions) {
 
   async function removeSurplus({ key, region, found, seen }: Pass): Promise<void> {
     for (const machine of found.surplus) {
-      await remove(region, machine.id);
+      remover.request(region, machine.id);
       metrics.surplusRemoved.inc({ cloud: region.open.cloud });
       events.event({
         regarding: seen,

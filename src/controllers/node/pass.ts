@@ -15,7 +15,7 @@ import type { Fabrics } from '../fabrics.ts';
 import type { Inventory, RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
 import { type Launcher, recordOf } from '../launcher.ts';
-import type { RemoveMachine } from '../remover.ts';
+import type { Remover } from '../remover.ts';
 import type { Sessions } from '../sessions.ts';
 
 export interface NodeControllerOptions {
@@ -26,7 +26,7 @@ export interface NodeControllerOptions {
   readonly inventory: Inventory;
   readonly fabrics: Fabrics;
   readonly launcher: Launcher;
-  readonly remove: RemoveMachine;
+  readonly remover: Remover;
   readonly events: EventRecorder;
   readonly cluster: string;
   readonly readLagMs: number;

@@ -15,7 +15,7 @@ import { settled, terminating, type Verdict } from './verdict.ts';
 const drainMarginMs = 30_000;
 
 export function createTakeDown(options: NodeControllerOptions) {
-  const { nodes, nodeResource, networks, fabrics, launcher, remove, readLagMs, clock, logger } = options;
+  const { nodes, nodeResource, networks, fabrics, launcher, remover, readLagMs, clock, logger } = options;
 
   async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
     const { key, seen, node, region, record, found, signal } = pass;
@@ -47,7 +47,9 @@ export function createTakeDown(options: NodeControllerOptions) {
           standing: { kind: 'working', reason: 'Draining', message: draining },
           next: again(2_000, 'draining'),
         };
-      await remove(region, machine.id);
+      const failure = remover.takeFailure(machine.id);
+      if (failure !== undefined) throw failure;
+      remover.request(region, machine.id);
       return settled('Terminating', {
         kind: 'working',
         reason: 'Terminating',
