@@ -95,7 +95,7 @@ export function standingOf(sites: readonly Site[], plan: NodePlan, missing: read
   if (plan.create.length > 0 || plan.remove.length > 0 || all.length !== desired)
     return { kind: 'working', reason: 'Scaling', message: `${counts}; ${summarize(plan, 0)}` };
   const [step] = sites.flatMap(({ aligned }) => aligned?.steps ?? []);
-  if (ready < desired) return { kind: 'working', reason: 'Progressing', message: counts };
+  if (ready < desired) return { kind: 'working', reason: 'Progressing', message: counts + hindrance(all) };
   if (step !== undefined)
     return {
       kind: 'working',
@@ -140,6 +140,15 @@ export function planStatus(plan: NodePlan, around: readonly PlanStep[]): NonNull
     })),
   ];
   return { summary: summarize(plan, around.length), steps: steps.slice(0, MAX_PLAN_STEPS) };
+}
+
+/** What went wrong last with one that is tried again by itself: no capacity, too many calls. */
+function hindrance(all: readonly Seen<Node>[]): string {
+  for (const { metadata, parsed } of all) {
+    const lastError = parsed.ok ? parsed.value.status.lastError : undefined;
+    if (lastError !== undefined) return `; ${metadata.name}: ${lastError}`;
+  }
+  return '';
 }
 
 function isStalled({ parsed }: Seen<Node>): boolean {
