@@ -1,6 +1,12 @@
 import { ANNOTATIONS } from '../api/names.ts';
 import type { Node } from '../api/node.ts';
-import { type Attachment, CloudError, type Json, type LaunchRequest } from '../clouds/cloud.ts';
+import {
+  type Attachment,
+  CloudError,
+  type CloudErrorCode,
+  type Json,
+  type LaunchRequest,
+} from '../clouds/cloud.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { Informer } from '../kube/informer.ts';
 import { keyOf, type ObjectName } from '../kube/object.ts';
@@ -49,8 +55,11 @@ export type LaunchOutcome =
   | { readonly kind: 'void' }
   /** The call may have happened; it is to be repeated. */
   | { readonly kind: 'unknown'; readonly error: Error; readonly failures: number; readonly at: number }
-  /** The call may have happened and cannot be repeated: its machines are looked for by token. */
-  | { readonly kind: 'lookUp' };
+  /**
+   * The call may have happened and cannot be repeated: its machines are looked for by token, for the read-lag window from
+   * `since` (monotonic) on. The call cannot have been made later than that.
+   */
+  | { readonly kind: 'lookUp'; readonly since: number };
 
 export interface LauncherOptions {
   readonly nodes: Informer<Seen<Node>>;
@@ -92,6 +101,11 @@ export interface Launcher {
 }
 
 const callDeadlineMs = 120_000;
+
+/** A repeat refused for these was not answered with the machines of an earlier call, so there was none that succeeded. */
+const provesNothingMade: ReadonlySet<CloudErrorCode> = new Set(['outOfCapacity', 'quota']);
+/** These come before a cloud looks at the request at all; the same launch is repeated, with the same token. */
+const provesNothing: ReadonlySet<CloudErrorCode> = new Set(['throttled', 'unavailable', 'unauthorized']);
 const recordWriters = 16;
 
 /** Makes machines, exactly one for a Node. The promises it keeps stand in docs/concepts.md, "Exactly one machine". */
@@ -102,6 +116,15 @@ export function createLauncher(options: LauncherOptions): Launcher {
   const waiting = new Set<string>();
   const held = new Set<string>();
   const failures = new Map<string, Error>();
+  /** When the newest call with a token began (monotonic). */
+  const calledAt = new Map<string, number>();
+  let beganAt: number | undefined;
+
+  /** Whoever led before may have made calls until we began. */
+  function lookUp(token: string): LaunchOutcome {
+    beganAt ??= clock.monotonic();
+    return { kind: 'lookUp', since: Math.max(beganAt, calledAt.get(token) ?? beganAt) };
+  }
 
   const batcher = createBatcher<Ticket, 'taken'>({
     idleMs: 60,
@@ -136,37 +159,48 @@ export function createLauncher(options: LauncherOptions): Launcher {
     const attempts = new Map(tickets.map(({ key, attempt }) => [key, attempt]));
     const at = new Date(clock.now()).toISOString();
     const head = first.seen;
-    const recordFor = (seen: Seen<Node>, index: number): LaunchRecord => ({
-      token,
-      index,
-      attempt: attempts.get(keyOf(seen.metadata)) ?? 1,
-      account: region.open.account,
-      cluster,
-      region: region.open.session.region,
-      zone,
-      head: { name: head.metadata.name, uid: head.metadata.uid },
-      at,
-    });
-    outcomes.set(token, { kind: 'open' });
-    const members = await writeMembers(
-      candidates.slice(1).map(({ seen }) => seen),
-      recordFor,
-      signal,
-    );
-    const record: LaunchRecord = {
-      ...recordFor(head, 0),
-      members: [head.metadata.name, ...members],
-      resolved,
-      spent: [...spentAfter(first.held)],
+    const recordFor = (seen: Seen<Node>, index: number): LaunchRecord => {
+      // A head of a former launch may now be a member: that it made that call must not be forgotten.
+      const spent = spentAfter(recordOf(seen));
+      return {
+        token,
+        index,
+        attempt: attempts.get(keyOf(seen.metadata)) ?? 1,
+        account: region.open.account,
+        cluster,
+        region: region.open.session.region,
+        zone,
+        head: { name: head.metadata.name, uid: head.metadata.uid },
+        at,
+        ...(spent.length > 0 && { spent }),
+      };
     };
-    const committed = await writeRecord(head, record, signal);
+    outcomes.set(token, { kind: 'open' });
+    const commit = async () => {
+      const members = await writeMembers(
+        candidates.slice(1).map(({ seen }) => seen),
+        recordFor,
+        signal,
+      );
+      const record: LaunchRecord = {
+        ...recordFor(head, 0),
+        members: [head.metadata.name, ...members],
+        resolved,
+      };
+      return { record, committed: await writeRecord(head, record, signal) };
+    };
+    const { record, committed } = await commit().catch((error: unknown) => {
+      // A write without an answer may have been the commit. The Nodes' own passes find out from the head, and wait until then.
+      outcomes.delete(token);
+      throw error;
+    });
     if (committed === undefined) {
       // Members carry a token that no head has: their own passes void it.
       outcomes.delete(token);
       for (const { seen } of candidates) wake(keyOf(seen.metadata));
       return;
     }
-    await call(committed, record, region);
+    await call(committed, record, region, { isRepeat: false });
   }
 
   /** Names of those whose record was written, by index from 1. Who meets a conflict stays out, the last takes its index. */
@@ -210,7 +244,12 @@ export function createLauncher(options: LauncherOptions): Launcher {
   }
 
   /** Makes the call that the head's record describes. The first time and every further time are the same. */
-  async function call(head: Seen<Node>, record: LaunchRecord, region: RegionInventory): Promise<void> {
+  async function call(
+    head: Seen<Node>,
+    record: LaunchRecord,
+    region: RegionInventory,
+    { isRepeat }: { readonly isRepeat: boolean },
+  ): Promise<void> {
     const { token, members = [], zone } = record;
     const before = outcomes.get(token);
     const failed = before?.kind === 'unknown' ? before.failures : 0;
@@ -218,13 +257,15 @@ export function createLauncher(options: LauncherOptions): Launcher {
     const { cloud, session } = region.open;
     try {
       const signal = AbortSignal.timeout(callDeadlineMs);
-      const answer = await session.machines.launch(await requestOf(head, record, signal), signal);
+      const request = await requestOf(head, record, signal);
+      calledAt.set(token, clock.monotonic());
+      const answer = await session.machines.launch(request, signal);
       region.learn(answer.machines);
       const { shortage } = answer;
       outcomes.set(
         token,
         answer.spent
-          ? { kind: 'lookUp' }
+          ? lookUp(token)
           : { kind: 'answered', count: answer.machines.length, ...(shortage && { shortage }) },
       );
       metrics.launches.inc({ cloud, outcome: answer.spent ? 'spent' : 'answered' });
@@ -235,21 +276,32 @@ export function createLauncher(options: LauncherOptions): Launcher {
       if (answer.machines.length > 0) options.onLaunched(head, answer.machines.length, zone);
       await removeUnowned(head, record, region);
     } catch (error) {
-      const refused = error instanceof CloudError && error.outcome === 'none';
-      outcomes.set(
-        token,
-        refused
-          ? { kind: 'refused', error }
-          : { kind: 'unknown', error: toError(error), failures: failed + 1, at: clock.monotonic() },
-      );
-      metrics.launches.inc({ cloud, outcome: refused ? 'refused' : 'unknown' });
+      const outcome = outcomeOfError(error, { token, isRepeat, failed });
+      outcomes.set(token, outcome);
+      const isRefused = outcome.kind === 'refused';
+      metrics.launches.inc({ cloud, outcome: isRefused ? 'refused' : 'unknown' });
       logger.warn(
         { launch: token, zone, error: describeError(error) },
-        refused ? 'launch was refused' : 'launch has no answer',
+        isRefused ? 'launch was refused' : 'launch has no answer',
       );
     } finally {
       for (const name of members) wake(keyOf({ namespace: head.metadata.namespace, name }));
     }
+  }
+
+  /** A refusal speaks of the call it answers. An earlier call with the same token, whose reply was lost, may have succeeded. */
+  function outcomeOfError(
+    error: unknown,
+    {
+      token,
+      isRepeat,
+      failed,
+    }: { readonly token: string; readonly isRepeat: boolean; readonly failed: number },
+  ): LaunchOutcome {
+    const isCertain = error instanceof CloudError && error.outcome === 'none';
+    if (!isCertain || provesNothing.has(error.code))
+      return { kind: 'unknown', error: toError(error), failures: failed + 1, at: clock.monotonic() };
+    return isRepeat && !provesNothingMade.has(error.code) ? lookUp(token) : { kind: 'refused', error };
   }
 
   async function requestOf(
@@ -271,7 +323,10 @@ export function createLauncher(options: LauncherOptions): Launcher {
     };
   }
 
-  /** A member that was forced out of the cluster after the commit has a machine that nobody will ask for. */
+  /**
+   * Removes the machines that nobody will ask for: their Node was forced out of the cluster after the commit, or has gone
+   * on to another launch.
+   */
   async function removeUnowned(
     head: Seen<Node>,
     record: LaunchRecord,
@@ -279,10 +334,15 @@ export function createLauncher(options: LauncherOptions): Launcher {
   ): Promise<void> {
     const { namespace } = head.metadata;
     for (const machine of region.launchedBy(record.token)) {
-      const name = record.members?.[machine.launch?.index ?? 0];
+      const index = machine.launch?.index ?? 0;
+      const name = record.members?.[index];
       if (name === undefined || machine.state === 'terminated' || machine.state === 'terminating') continue;
-      if (nodes.get(keyOf({ namespace, name })) !== undefined) continue;
-      if ((await nodeResource.get({ namespace, name })) !== undefined) continue;
+      const isAskedFor = (seen: Seen<Node> | undefined) => {
+        const held = seen && recordOf(seen);
+        return held?.token === record.token && held.index === index;
+      };
+      if (isAskedFor(nodes.get(keyOf({ namespace, name })))) continue;
+      if (isAskedFor(await nodeResource.get({ namespace, name }))) continue;
       remover.request(region, machine.id);
     }
   }
@@ -296,17 +356,17 @@ export function createLauncher(options: LauncherOptions): Launcher {
     const { token } = record;
     const head = await nodeResource.get(name);
     if (head === undefined || head.metadata.uid !== record.head.uid) {
-      outcomes.set(token, { kind: 'lookUp' });
+      outcomes.set(token, lookUp(token));
       return;
     }
     const held = recordOf(head);
     if (held?.token === token && held.members !== undefined) {
-      if (mayCall) await call(head, held, region);
-      else outcomes.set(token, { kind: 'lookUp' });
+      if (mayCall) await call(head, held, region, { isRepeat: true });
+      else outcomes.set(token, lookUp(token));
       return;
     }
     if (held?.spent?.includes(token)) {
-      outcomes.set(token, { kind: 'lookUp' });
+      outcomes.set(token, lookUp(token));
       return;
     }
     // A former leader may be about to write the head: with this it meets a conflict, and its call is never made.
@@ -321,6 +381,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
 
   return {
     request(ticket) {
+      beganAt ??= clock.monotonic();
       waiting.add(ticket.key);
       batcher
         .add(ticket)
@@ -352,6 +413,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
     outcomeOf: (token) => outcomes.get(token),
     settle(record, namespace, region, { mayCall }) {
       const { token } = record;
+      beganAt ??= clock.monotonic();
       if (settling.has(token)) return;
       settling.add(token);
       const before = outcomes.get(token);

@@ -12,11 +12,13 @@ import type { Standing } from '../status.ts';
 import { spell, troubleOf } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
 import {
+  knownMachine,
   lookedUpFor,
   lookUpAgainMs,
   membersAreOpen,
   type NodeControllerOptions,
   type Pass,
+  repeatOf,
   warn,
 } from './pass.ts';
 import { keep, launching, pending, settled, stateReason, type Verdict } from './verdict.ts';
@@ -25,7 +27,7 @@ import { keep, launching, pending, settled, stateReason, type Verdict } from './
 const restLookMs = 600_000;
 
 export function createBringUp(options: NodeControllerOptions, backoff: Backoff) {
-  const { nodeResource, networks, fabrics, launcher, readLagMs, clock } = options;
+  const { nodeResource, networks, fabrics, launcher, readLagMs } = options;
 
   async function bringUp(pass: Pass, open: OpenSession): Promise<Verdict> {
     const { key, region, record, found } = pass;
@@ -36,7 +38,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     if (record === undefined) return await launch(pass, open);
     region.watch(key);
     if (found.ended !== undefined) return await relaunchEnded(pass, found.ended, open);
-    const known = pass.node.status.machine?.id;
+    const known = knownMachine(pass.node, record, region);
     const outcome = launcher.outcomeOf(record.token);
     if (known !== undefined && outcome === undefined) return await searchLost(pass, known, open);
     if (outcome === undefined) {
@@ -53,12 +55,12 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
           return await nextAttempt(pass, open, outcome.shortage ?? shortageOf(record));
         return await searchLost(pass, undefined, open);
       case 'unknown': {
-        const trouble = troubleOf(outcome.error, outcome.failures - 1);
-        const waitMs = Math.max(0, outcome.at + (trouble?.retryAfterMs ?? 2_000) - clock.monotonic());
+        const { trouble, waitMs } = repeatOf(options, outcome);
         if (waitMs > 0) {
           const message = `${describeError(outcome.error)}; the same launch is repeated in ${spell(waitMs)}`;
           return {
             ...launching(message),
+            ...(trouble?.stalled && { standing: { kind: 'stalled', reason: trouble.reason, message } }),
             trouble: message,
             next: again(waitMs, 'launch has no answer'),
           };
@@ -70,10 +72,11 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
         await dropRecord(pass);
         return launching('its launch was never made; a new one follows');
       case 'lookUp':
-        if (lookedUpFor(options, pass) >= readLagMs) return await nextAttempt(pass, open, undefined);
+        if (lookedUpFor(options, pass, outcome.since) >= readLagMs)
+          return await nextAttempt(pass, open, undefined);
         return {
           ...launching('looking for its machine by launch token'),
-          next: again(lookUpAgainMs(options, pass), 'read lag'),
+          next: again(lookUpAgainMs(options, pass, outcome.since), 'read lag'),
         };
     }
   }
@@ -257,7 +260,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     }
     if (id !== undefined) {
       const [machine] = await open.session.machines.read([id], signal);
-      if (machine !== undefined) {
+      if (machine !== undefined && machine.launch?.token === pass.record?.token) {
         region.learn([machine]);
         return { ...keep(node, 'its machine is read by its id'), next: again(1_000, 'learned') };
       }

@@ -14,9 +14,10 @@ import type { Belonging } from '../belonging.ts';
 import type { Fabrics } from '../fabrics.ts';
 import type { Inventory, RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
-import { type Launcher, recordOf } from '../launcher.ts';
+import { type Launcher, type LaunchOutcome, recordOf } from '../launcher.ts';
 import type { Remover } from '../remover.ts';
 import type { Sessions } from '../sessions.ts';
+import { type Trouble, troubleOf } from '../trouble.ts';
 
 export interface NodeControllerOptions {
   readonly nodes: Informer<Seen<Node>>;
@@ -50,6 +51,17 @@ export interface Pass {
   readonly signal: AbortSignal;
 }
 
+/** Id of the machine in the status, unless the inventory shows it to be of an earlier launch: that one says nothing of this. */
+export function knownMachine(
+  { status }: Node,
+  { token }: LaunchRecord,
+  region: RegionInventory,
+): string | undefined {
+  const id = status.machine?.id;
+  const launch = id === undefined ? undefined : region.get(id)?.launch;
+  return launch === undefined || launch.token === token ? id : undefined;
+}
+
 /** While another Node of the launch still needs the head's record to find out about its machine, it stays. */
 export function membersAreOpen(
   { nodes, launcher }: NodeControllerOptions,
@@ -62,7 +74,7 @@ export function membersAreOpen(
   return nodes.byIndex('token', record.token).some((other) => {
     if (keyOf(other.metadata) === key) return false;
     const held = recordOf(other);
-    const known = other.parsed.ok ? other.parsed.value.status.machine?.id : undefined;
+    const known = other.parsed.ok ? knownMachine(other.parsed.value, record, region) : undefined;
     return known === undefined && !launched.some(({ launch }) => launch?.index === held?.index);
   });
 }
@@ -84,13 +96,26 @@ export function warn(
   logger.warn({ node: key, reason }, note);
 }
 
-/** For how long full lists have been read since the launch was put together. */
-export function lookedUpFor({ clock }: NodeControllerOptions, { region, record }: Pass): number {
+/** For how long full lists have been read since the call can have been made. */
+export function lookedUpFor(
+  { clock }: NodeControllerOptions,
+  { region, record }: Pass,
+  since: number,
+): number {
   if (region.readAt === undefined || record === undefined) return 0;
   const readAt = clock.now() - (clock.monotonic() - region.readAt);
-  return readAt - Date.parse(record.at);
+  return Math.min(readAt - Date.parse(record.at), region.readAt - since);
 }
 
-export function lookUpAgainMs(options: NodeControllerOptions, pass: Pass): number {
-  return Math.min(Math.max(options.readLagMs - lookedUpFor(options, pass), 500), 5_000);
+export function lookUpAgainMs(options: NodeControllerOptions, pass: Pass, since: number): number {
+  return Math.min(Math.max(options.readLagMs - lookedUpFor(options, pass, since), 500), 5_000);
+}
+
+/** What hindered a launch that is to be repeated, and how long until then. */
+export function repeatOf(
+  { clock }: NodeControllerOptions,
+  { error, failures, at }: Extract<LaunchOutcome, { kind: 'unknown' }>,
+): { readonly trouble: Trouble | undefined; readonly waitMs: number } {
+  const trouble = troubleOf(error, failures - 1);
+  return { trouble, waitMs: Math.max(0, at + (trouble?.retryAfterMs ?? 2_000) - clock.monotonic()) };
 }

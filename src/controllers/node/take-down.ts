@@ -7,8 +7,17 @@ import { keyOf } from '../../kube/object.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { again } from '../../runtime/controller.ts';
 import type { Seen } from '../kinds.ts';
+import { spell } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
-import { lookedUpFor, lookUpAgainMs, membersAreOpen, type NodeControllerOptions, type Pass } from './pass.ts';
+import {
+  knownMachine,
+  lookedUpFor,
+  lookUpAgainMs,
+  membersAreOpen,
+  type NodeControllerOptions,
+  type Pass,
+  repeatOf,
+} from './pass.ts';
 import { settled, terminating, type Verdict } from './verdict.ts';
 
 /** A machine that is on its way out of a balancer waits this much longer than its drain time for a look that shows it. */
@@ -58,7 +67,7 @@ export function createTakeDown(options: NodeControllerOptions) {
     }
     if (record === undefined) return await finish(seen, signal, pass);
     if (found.ended !== undefined) return holdsOthers(pass, record) ?? (await finish(seen, signal, pass));
-    const known = node.status.machine?.id;
+    const known = knownMachine(node, record, region);
     const outcome = launcher.outcomeOf(record.token);
     if (outcome?.kind === 'refused' || outcome?.kind === 'void') return await finish(seen, signal, pass);
     if (outcome?.kind === 'answered' && record.index >= outcome.count)
@@ -67,16 +76,21 @@ export function createTakeDown(options: NodeControllerOptions) {
     if (outcome?.kind === 'open')
       return { ...terminating('its launch is under way'), next: again(1_000, 'launch open') };
     if (outcome?.kind === 'lookUp') {
-      if (lookedUpFor(options, pass) < readLagMs)
+      if (lookedUpFor(options, pass, outcome.since) < readLagMs)
         return {
           ...terminating('looking for its machine by launch token'),
-          next: again(lookUpAgainMs(options, pass), 'read lag'),
+          next: again(lookUpAgainMs(options, pass, outcome.since), 'read lag'),
         };
       return holdsOthers(pass, record) ?? (await finish(seen, signal, pass));
     }
     const mayCall = nodes
       .byIndex('token', record.token)
       .some((other) => other.metadata.deletionTimestamp === undefined);
+    const waitMs = mayCall && outcome !== undefined ? repeatOf(options, outcome).waitMs : 0;
+    if (waitMs > 0) {
+      const message = `its launch has no answer; it is repeated in ${spell(waitMs)}`;
+      return { ...terminating(message), next: again(waitMs, 'launch has no answer') };
+    }
     launcher.settle(record, seen.metadata.namespace, region, { mayCall });
     return { ...terminating('finding out what became of its launch'), next: again(2_000, 'settling') };
   }
