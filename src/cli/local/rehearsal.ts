@@ -47,7 +47,7 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
       { name: 'control plane at hand', withinSeconds: 1800 },
       async ({ progress }) => {
         const found = await findControlPlane({ onProgress: progress });
-        progress(`${found.source}, ${found.dir}`);
+        progress(found.source);
         return found;
       },
     );
