@@ -27,7 +27,7 @@ export function startOperator(options: OperatorOptions): Promise<Operator> {
     const server = await startServerProcess({
       name: 'the operator',
       command: process.execPath,
-      args: [...(process.env.OPFLAGS?.split(' ') ?? []), main],
+      args: [main],
       env: childEnv(options.home, {
         PEERAGE_KUBECONFIG: options.kubeconfigPath,
         // The metrics are served here as well.
