@@ -6,6 +6,7 @@ import type { Machine } from './clouds/cloud.ts';
 import { CLOUDS } from './clouds/index.ts';
 import { type Config, parseConfig } from './config.ts';
 import { networkKeyOf } from './controllers/belonging.ts';
+import { createBursts } from './controllers/bursts.ts';
 import { createCredentialController } from './controllers/credential.ts';
 import { createFabrics } from './controllers/fabrics.ts';
 import { createGate } from './controllers/gate.ts';
@@ -215,6 +216,9 @@ async function operate(config: Config): Promise<boolean> {
     },
   });
   const remover = createRemover({ clock, logger, onFailure: (id) => wakeNodesOf({ id }) });
+  const bursts = createBursts((network) => {
+    for (const { metadata } of nodes.byIndex('network', network)) nodeQueue.add(keyOf(metadata));
+  });
   const launcher = createLauncher({
     nodes,
     nodeResource,
@@ -268,9 +272,10 @@ async function operate(config: Config): Promise<boolean> {
     logger,
   };
   const { paused } = config;
-  const networkController = createNetworkController({ ...shared, launcher, paused });
+  const networkController = createNetworkController({ ...shared, bursts, paused });
   const nodeController = createNodeController({
     ...shared,
+    bursts,
     launcher,
     remover,
     readLagMs: config.readLagWindowSeconds * 1000,

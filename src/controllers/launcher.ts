@@ -80,9 +80,6 @@ export interface LauncherOptions {
 export interface Launcher {
   /** Puts the Node into the next batch. Its key is woken when there is something to see. */
   request(ticket: Ticket): void;
-  /** While a Network makes Nodes, they wait for each other, so that they share few launches. */
-  whileHeld<T>(network: string, make: () => Promise<T>): Promise<T>;
-  isHeld(network: string): boolean;
   /** Whether the Node is in a batch that has not been committed yet. */
   isWaiting(key: string): boolean;
   /** Why the Node's last batch came to nothing before it was committed; told once. */
@@ -114,7 +111,6 @@ export function createLauncher(options: LauncherOptions): Launcher {
   const outcomes = new Map<string, LaunchOutcome>();
   const settling = new Set<string>();
   const waiting = new Set<string>();
-  const held = new Set<string>();
   const failures = new Map<string, Error>();
   /** When the newest call with a token began (monotonic). */
   const calledAt = new Map<string, number>();
@@ -393,17 +389,6 @@ export function createLauncher(options: LauncherOptions): Launcher {
           wake(ticket.key);
         });
     },
-    async whileHeld(network, make) {
-      held.add(network);
-      try {
-        return await make();
-      } finally {
-        held.delete(network);
-        for (const node of nodes.byIndex('network', network))
-          if (recordOf(node) === undefined) wake(keyOf(node.metadata));
-      }
-    },
-    isHeld: (network) => held.has(network),
     isWaiting: (key) => waiting.has(key),
     takeFailure(key) {
       const failure = failures.get(key);

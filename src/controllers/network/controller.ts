@@ -25,7 +25,7 @@ const clearLookMs = 10_000;
 
 /** One Network: its Nodes as many as wished, of one revision, and what stands around them. */
 export function createNetworkController(options: NetworkControllerOptions) {
-  const { networks, networkResource, nodes, nodeResource, fabrics, paused, logger } = options;
+  const { networks, networkResource, nodes, nodeResource, fabrics, bursts, paused, logger } = options;
   const backoff = createBackoff(options.clock);
   const surroundings = createSurroundings(options, backoff);
   const carryOut = createPopulation(options, surroundings.withTrouble);
@@ -154,9 +154,12 @@ export function createNetworkController(options: NetworkControllerOptions) {
   ): Promise<Outcome> {
     const mine = nodes.byIndex('network', key);
     const staying = mine.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-    await inParallel(nodeWriters, staying.slice(0, nodesPerPass), async ({ metadata }) => {
-      await nodeResource.delete(metadata, { signal });
-    });
+    if (staying.length > 0)
+      await bursts.during(key, () =>
+        inParallel(nodeWriters, staying.slice(0, nodesPerPass), async ({ metadata }) => {
+          await nodeResource.delete(metadata, { signal });
+        }),
+      );
     if (mine.length > 0) {
       const message = `${mine.length} Nodes are still to go`;
       await writeNetworkStatus(

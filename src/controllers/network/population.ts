@@ -18,7 +18,7 @@ export function createPopulation(
   options: NetworkControllerOptions,
   withTrouble: (site: Site, work: () => Promise<void>) => Promise<void>,
 ) {
-  const { networkResource, nodeResource, launcher, events, logger } = options;
+  const { networkResource, nodeResource, bursts, events, logger } = options;
 
   async function carryOut(
     seen: Seen<Network>,
@@ -37,18 +37,17 @@ export function createPopulation(
     ].slice(0, nodesPerPass);
     const { namespace } = seen.metadata;
     await adopt(seen, sites, signal);
-    await inParallel(nodeWriters, removes, async (name) => {
-      await nodeResource.delete({ namespace, name }, { signal });
-    });
-    const pinned = await pin(seen, sites, wishes, signal);
-    const held = new Set(sites.filter(({ trouble }) => trouble !== undefined).map(({ name }) => name));
-    const creates = wishes.filter(({ placement }) => !held.has(placement));
-    await launcher.whileHeld(keyOf(seen.metadata), () =>
-      inParallel(nodeWriters, creates, async (wish) => {
+    if (creates.length === 0 && removes.length === 0) return seen;
+    const pinned = await pin(seen, sites, creates, signal);
+    await bursts.during(keyOf(seen.metadata), async () => {
+      await inParallel(nodeWriters, removes, async (name) => {
+        await nodeResource.delete({ namespace, name }, { signal });
+      });
+      await inParallel(nodeWriters, creates, async (wish) => {
         const site = sites.find(({ name }) => name === wish.placement);
         if (site !== undefined) await createNode(pinned, network, site, wish, signal);
-      }),
-    );
+      });
+    });
     if (creates.length > 0) tell(seen, 'Scaling', `made ${creates.length} Nodes`);
     if (removes.length > 0) tell(seen, 'Scaling', `removed ${removes.length} Nodes`);
     return pinned;

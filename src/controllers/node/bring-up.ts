@@ -27,7 +27,7 @@ import { keep, launching, pending, settled, stateReason, type Verdict } from './
 const restLookMs = 600_000;
 
 export function createBringUp(options: NodeControllerOptions, backoff: Backoff) {
-  const { nodeResource, networks, fabrics, launcher, readLagMs } = options;
+  const { nodeResource, networks, fabrics, bursts, launcher, readLagMs } = options;
 
   async function bringUp(pass: Pass, open: OpenSession): Promise<Verdict> {
     const { key, region, record, found } = pass;
@@ -153,8 +153,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     const { key, region, belonging, record, node, anew, signal } = pass;
     region.watch(key);
     if (launcher.isWaiting(key)) return pending('waiting for its batch');
-    if (belonging.network !== undefined && launcher.isHeld(belonging.network))
-      return pending('waiting for the Nodes made with it');
+    if (bursts.isRunning(belonging.network)) return pending('waiting for the Nodes made with it');
     const failure = launcher.takeFailure(key);
     if (failure !== undefined) {
       const trouble = troubleOf(failure, backoff.failures(key));

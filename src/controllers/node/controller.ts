@@ -22,7 +22,7 @@ type Begun = Omit<Pass, 'record' | 'region' | 'found'>;
 
 /** One Node, one machine: from request to gone. */
 export function createNodeController(options: NodeControllerOptions) {
-  const { nodes, nodeResource, networks, sessions, inventory, launcher, remover, events } = options;
+  const { nodes, nodeResource, networks, sessions, inventory, bursts, launcher, remover, events } = options;
   const { cluster, paused, clock, logger, metrics } = options;
   const backoff = createBackoff(clock);
   const bringUp = createBringUp(options, backoff);
@@ -51,6 +51,7 @@ export function createNodeController(options: NodeControllerOptions) {
       return done;
     }
     const belonging = belongingOf(node, cluster);
+    if (leaving && bursts.isRunning(belonging.network)) return done;
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
     const held = paused || (network?.parsed.ok === true && network.parsed.value.spec.paused);
     if (held) {

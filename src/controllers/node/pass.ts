@@ -11,6 +11,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../telemetry.ts';
 import type { Belonging } from '../belonging.ts';
+import type { Bursts } from '../bursts.ts';
 import type { Fabrics } from '../fabrics.ts';
 import type { Inventory, RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
@@ -26,6 +27,7 @@ export interface NodeControllerOptions {
   readonly sessions: Sessions;
   readonly inventory: Inventory;
   readonly fabrics: Fabrics;
+  readonly bursts: Bursts;
   readonly launcher: Launcher;
   readonly remover: Remover;
   readonly events: EventRecorder;
