@@ -163,6 +163,8 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     const held = backoff.of(key);
     if (held !== undefined && held.waitMs > 0) {
       const { trouble, waitMs } = held;
+      // Nothing of it is in the cloud until the next try.
+      region.unwatch(key);
       const message = `${trouble.message}; next try in ${spell(waitMs)}`;
       return {
         phase: trouble.stalled ? 'Failed' : 'Pending',
