@@ -1,0 +1,247 @@
+import { expect, test } from 'vitest';
+import type { CloudSession, Machine, MachineState } from '../clouds/cloud.ts';
+import { createFakeClock } from '../runtime/fake-clock.ts';
+import { silentLogger } from '../runtime/logger.ts';
+import { createMetrics } from '../telemetry.ts';
+import { countByState, createInventory, RegionInventory } from './inventory.ts';
+import type { OpenSession } from './sessions.ts';
+
+const busyMs = 1_000;
+const restMs = 60_000;
+const readLagMs = 10_000;
+
+function machine(id: string, state: MachineState, more: Partial<Machine> = {}): Machine {
+  const launch = { token: 't', index: 0 };
+  return { id, owner: { cluster: 'c' }, launch, state, createdAt: '2030-01-01T00:00:00Z', ...more };
+}
+
+const notCarriedOut = () => {
+  throw new Error('not in this double');
+};
+
+/** A region whose list shows what a test puts there. */
+function setUp() {
+  const clock = createFakeClock();
+  const shown: Machine[] = [];
+  const changed: string[] = [];
+  let lists = 0;
+  let failing = false;
+  let during: () => void = () => {};
+  const session: CloudSession = {
+    region: 'us-east-1',
+    machines: {
+      batchLimit: 100,
+      list: async () => {
+        lists += 1;
+        const answer = [...shown];
+        during();
+        if (failing) throw new Error('told beforehand');
+        return answer;
+      },
+      read: notCarriedOut,
+      pin: notCarriedOut,
+      resolve: notCarriedOut,
+      launch: notCarriedOut,
+      remove: notCarriedOut,
+      release: notCarriedOut,
+    },
+    fabric: { observe: notCarriedOut, plan: () => [], run: notCarriedOut, owners: notCarriedOut },
+    verify: notCarriedOut,
+    close() {},
+  };
+  const open: OpenSession = { cloud: 'aws', account: '1', principal: 'p', session };
+  const options = {
+    clock,
+    logger: silentLogger,
+    metrics: createMetrics(),
+    busyMs,
+    restMs,
+    readLagMs,
+    onChange: ({ id }: Machine) => changed.push(id),
+    onRead: () => {},
+  };
+  const region = new RegionInventory('aws/1/us-east-1', open, options);
+  const signal = new AbortController().signal;
+  return {
+    clock,
+    region,
+    open,
+    options,
+    changed,
+    signal,
+    show: (...machines: Machine[]) => shown.splice(0, shown.length, ...machines),
+    fail(now: boolean) {
+      failing = now;
+    },
+    whileListing(run: () => void) {
+      during = run;
+    },
+    lists: () => lists,
+    async readAfter(ms: number) {
+      await clock.advance(ms);
+      await region.read(signal);
+    },
+  };
+}
+
+test('keeps a machine that a launch answered while lists do not show it yet', async () => {
+  const { region, readAfter } = setUp();
+  region.learn([machine('m', 'pending')]);
+  await readAfter(readLagMs - 1);
+  expect(region.launchedBy('t').map(({ id }) => id)).toEqual(['m']);
+});
+
+test('believes the list over what a launch answered once the read-lag window is over', async () => {
+  const { region, readAfter, changed } = setUp();
+  region.learn([machine('m', 'pending')]);
+  await readAfter(readLagMs + 1);
+  expect(region.get('m')).toBeUndefined();
+  expect(region.launchedBy('t')).toEqual([]);
+  expect(changed).toEqual(['m', 'm']);
+});
+
+test('never takes a state back within the window: a removal that was accepted stays on its way', async () => {
+  const { region, readAfter, show } = setUp();
+  show(machine('m', 'running'));
+  await readAfter(0);
+  region.learnRemoved(['m']);
+  await readAfter(1_000);
+  expect(region.get('m')?.state).toBe('terminating');
+  show(machine('m', 'terminated'));
+  await readAfter(1_000);
+  expect(region.get('m')?.state).toBe('terminated');
+});
+
+test('does not take back what a list has shown for an answer that comes later', async () => {
+  const { region, readAfter, show } = setUp();
+  show(machine('m', 'terminated'));
+  await readAfter(0);
+  region.learn([machine('m', 'pending')]);
+  expect(region.get('m')?.state).toBe('terminated');
+});
+
+test('keeps what was learned while a list was being read', async () => {
+  const { region, readAfter, whileListing } = setUp();
+  whileListing(() => region.learn([machine('m', 'pending')]));
+  await readAfter(0);
+  expect(region.get('m')?.state).toBe('pending');
+});
+
+test('accepts what lists show beyond what was learned', async () => {
+  const { region, readAfter, show } = setUp();
+  region.learn([machine('m', 'pending')]);
+  show(machine('m', 'running'));
+  await readAfter(1);
+  expect(region.get('m')?.state).toBe('running');
+});
+
+test('a removal of a machine it does not know teaches nothing', () => {
+  const { region } = setUp();
+  region.learnRemoved(['m']);
+  expect(region.all()).toEqual([]);
+});
+
+test('tells of a machine when it is new, looks different or is gone, and of no other', async () => {
+  const { readAfter, show, changed } = setUp();
+  show(machine('a', 'pending'), machine('b', 'running'));
+  await readAfter(0);
+  expect(changed.splice(0)).toEqual(['a', 'b']);
+  show(machine('a', 'running'), machine('b', 'running'));
+  await readAfter(0);
+  expect(changed.splice(0)).toEqual(['a']);
+  show(machine('a', 'running', { publicAddress: '192.0.2.1' }));
+  await readAfter(0);
+  expect(changed.splice(0)).toEqual(['a', 'b']);
+});
+
+test('a failed list changes nothing and proves no absence', async () => {
+  const { region, readAfter, show, fail } = setUp();
+  show(machine('m', 'running'));
+  await readAfter(0);
+  const readAt = region.readAt;
+  fail(true);
+  show();
+  await readAfter(5_000);
+  expect(region.get('m')?.state).toBe('running');
+  expect(region.readAt).toBe(readAt);
+});
+
+test('counts an absence from the first full list that was asked about it, by when lists began', async () => {
+  const { region, readAfter } = setUp();
+  expect(region.absentForMs('n')).toBe(0);
+  await readAfter(1_000);
+  expect(region.absentForMs('n')).toBe(0);
+  await readAfter(4_000);
+  expect(region.absentForMs('n')).toBe(4_000);
+  region.present('n');
+  expect(region.absentForMs('n')).toBe(0);
+});
+
+test('reads often while anything is under way, and seldom at rest', async () => {
+  const { region, clock, signal, lists } = setUp();
+  await region.readIfDue(signal);
+  await clock.advance(restMs - 1);
+  await region.readIfDue(signal);
+  expect(lists()).toBe(1);
+  await clock.advance(1);
+  await region.readIfDue(signal);
+  expect(lists()).toBe(2);
+  region.watch('n');
+  await clock.advance(busyMs);
+  await region.readIfDue(signal);
+  await clock.advance(busyMs);
+  await region.readIfDue(signal);
+  expect(lists()).toBe(4);
+  region.unwatch('n');
+  await clock.advance(busyMs);
+  await region.readIfDue(signal);
+  await clock.advance(busyMs);
+  await region.readIfDue(signal);
+  expect(lists()).toBe(5);
+});
+
+test('waits longer with each list that fails, but never longer than at rest', async () => {
+  const { region, clock, signal, lists, fail } = setUp();
+  fail(true);
+  region.watch('n');
+  await clock.advance(busyMs);
+  await region.readIfDue(signal);
+  await clock.advance(2 * busyMs - 1);
+  await region.readIfDue(signal);
+  expect(lists()).toBe(1);
+  await clock.advance(1);
+  await region.readIfDue(signal);
+  expect(lists()).toBe(2);
+  for (let turn = 0; turn < 10; turn += 1) {
+    await clock.advance(restMs);
+    await region.readIfDue(signal);
+  }
+  expect(lists()).toBe(12);
+});
+
+test('callers at the same time share one list', async () => {
+  const { region, signal, lists } = setUp();
+  await Promise.all([region.read(signal), region.read(signal)]);
+  expect(lists()).toBe(1);
+});
+
+test('credentials of the same account and region share one inventory, and the newest session lists', () => {
+  const { open, options } = setUp();
+  const inventory = createInventory(options);
+  const first = inventory.of(open);
+  const renewed = { ...open, principal: 'q' };
+  expect(inventory.of(renewed)).toBe(first);
+  expect(first.open).toBe(renewed);
+  expect(inventory.of({ ...open, account: '2' })).not.toBe(first);
+  expect(inventory.regions()).toHaveLength(2);
+});
+
+test('counts machines by state over all regions', async () => {
+  const { region, readAfter, show } = setUp();
+  show(machine('a', 'running'), machine('b', 'running'), machine('c', 'terminated'));
+  await readAfter(0);
+  expect([...countByState([region, region])]).toEqual([
+    ['running', 4],
+    ['terminated', 2],
+  ]);
+});
