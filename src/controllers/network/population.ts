@@ -37,8 +37,10 @@ export function createPopulation(
     ].slice(0, nodesPerPass);
     const { namespace } = seen.metadata;
     await adopt(seen, sites, signal);
-    if (creates.length === 0 && removes.length === 0) return seen;
-    const pinned = await pin(seen, sites, creates, signal);
+    if (wishes.length === 0 && removes.length === 0) return seen;
+    const pinned = await pin(seen, sites, wishes, signal);
+    const held = new Set(sites.filter(({ trouble }) => trouble !== undefined).map(({ name }) => name));
+    const creates = wishes.filter(({ placement }) => !held.has(placement));
     await bursts.during(keyOf(seen.metadata), async () => {
       await inParallel(nodeWriters, removes, async (name) => {
         await nodeResource.delete({ namespace, name }, { signal });
