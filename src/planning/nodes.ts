@@ -89,11 +89,11 @@ export function planNodes({ network, placements, nodes }: NodePlanInput): NodePl
 
     const first = turns[0];
     if (first === undefined || !calm || now.create !== undefined || now.remove !== undefined) continue;
-    if (create.length > 0 || remove.length > 0) continue;
     if (!first.ready || rolling) now = { remove: first.name };
     else now = { create: fresh() };
   }
-  return { create, remove, replace, now };
+  // As long as any placement lacks Nodes or has too many, nothing that serves is touched.
+  return { create, remove, replace, now: create.length > 0 || remove.length > 0 ? {} : now };
 }
 
 /** Not Ready before Ready; then the highest index first, so that the low ordinals stay. */
