@@ -26,7 +26,7 @@ function setUp() {
   const changed: string[] = [];
   let lists = 0;
   let failing = false;
-  let during: () => void = () => {};
+  let during: () => void | Promise<void> = () => {};
   const session: CloudSession = {
     region: 'us-east-1',
     machines: {
@@ -34,7 +34,7 @@ function setUp() {
       list: async () => {
         lists += 1;
         const answer = [...shown];
-        during();
+        await during();
         if (failing) throw new Error('told beforehand');
         return answer;
       },
@@ -73,7 +73,7 @@ function setUp() {
     fail(now: boolean) {
       failing = now;
     },
-    whileListing(run: () => void) {
+    whileListing(run: () => void | Promise<void>) {
       during = run;
     },
     lists: () => lists,
@@ -120,9 +120,12 @@ test('does not take back what a list has shown for an answer that comes later', 
   expect(region.get('m')?.state).toBe('terminated');
 });
 
-test('keeps what was learned while a list was being read', async () => {
-  const { region, readAfter, whileListing } = setUp();
-  whileListing(() => region.learn([machine('m', 'pending')]));
+test('keeps what was learned while a list was being read, however long that took', async () => {
+  const { region, readAfter, whileListing, clock } = setUp();
+  whileListing(() => {
+    region.learn([machine('m', 'pending')]);
+    return clock.advance(readLagMs + 1);
+  });
   await readAfter(0);
   expect(region.get('m')?.state).toBe('pending');
 });

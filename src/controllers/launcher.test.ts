@@ -96,7 +96,7 @@ function refusal(code: CloudErrorCode, outcome: 'none' | 'unknown'): CloudError 
   return new CloudError({ code, outcome, api: 'RunInstances', reason: code, message: 'told beforehand' });
 }
 
-type Mishap = 'conflict' | 'unanswered' | 'neverArrives';
+type Mishap = 'conflict' | 'overtaken' | 'unanswered' | 'neverArrives';
 
 /** Nodes `a`, `b`, ... on a server, an operator's cache of them, its launcher, and the cloud. */
 async function setUp(count: number) {
@@ -128,6 +128,8 @@ async function setUp(count: number) {
           written.push(name.name);
           if (mishap === 'conflict') throw new KubeError('patch', { status: 409, reason: 'Conflict' });
           if (mishap === 'neverArrives') throw new KubeError('patch', { status: 0, reason: 'NoAnswer' });
+          if (mishap === 'overtaken')
+            await server.patch(name, { metadata: { annotations: { other: 'write' } } }, { type: 'merge' });
           const after = await server.patch(name, body, options);
           if (mishap === 'unanswered') throw new KubeError('patch', { status: 0, reason: 'NoAnswer' });
           return after;
@@ -254,6 +256,13 @@ test('makes no call when the head meets a conflict', async () => {
   expect(launcher.outcomeOf(record('b')?.token ?? '')).toBeUndefined();
 });
 
+test('leaves out a member that has changed since it was read', async () => {
+  const { cloud, mishaps, startOperator } = await setUp(3);
+  mishaps.set(0, 'overtaken');
+  await (await startOperator()).launchAll();
+  expect(namesAsked(cloud.requests[0])).toEqual(['a', 'c']);
+});
+
 test('leaves out a member that meets a conflict; the last one takes its index', async () => {
   const { cloud, mishaps, startOperator } = await setUp(4);
   mishaps.set(0, 'conflict');
@@ -276,9 +285,11 @@ test('a member whose second record meets a conflict has an index that the launch
 test('a lost answer to the write of a member is found out from the head, and voids the token', async () => {
   const { cloud, mishaps, startOperator, server } = await setUp(3);
   mishaps.set(0, 'unanswered');
-  const { launchAll, settle } = await startOperator();
+  const { launchAll, launcher, record, settle } = await startOperator();
   await launchAll();
   expect(cloud.requests).toEqual([]);
+  expect(launcher.outcomeOf(record('b')?.token ?? '')).toBeUndefined();
+  expect(launcher.takeFailure('ns/b')).toMatchObject({ name: 'KubeError' });
   expect(await settle('b')).toEqual({ kind: 'void' });
   const head = await server.get({ namespace: 'ns', name: 'a' });
   expect(head?.metadata.annotations?.[ANNOTATIONS.voided]).toBeDefined();
