@@ -21,7 +21,8 @@ const say = (line: string) => console.log(line);
 const suites = [
   { name: 'unit', needs: [], uses: [] },
   { name: 'behaviour', needs: [], uses: ['moto'] },
-  { name: 'chart', needs: ['control plane', 'helm', 'kubeconform'], uses: [] },
+  { name: 'chart', needs: ['control plane', 'helm', 'kubeconform'], uses: ['glua'] },
+  { name: 'cli', needs: ['control plane'], uses: [] },
   { name: 'e2e', needs: ['control plane'], uses: ['kstatus'] },
 ] as const satisfies readonly { name: string; needs: readonly Needed[]; uses: readonly Needed[] }[];
 
@@ -46,6 +47,7 @@ async function prepareAll(): Promise<void> {
   await prepare('helm', 'PEERAGE_TEST_HELM');
   await prepare('kubeconform', 'PEERAGE_TEST_KUBECONFORM');
   await prepare('kstatus', 'PEERAGE_TEST_KSTATUS');
+  await prepare('glua', 'PEERAGE_TEST_GLUA');
   await python;
 }
 

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { CONDITION_TYPES, REASONS } from '../../src/api/reasons.ts';
 import { parseConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/telemetry.ts';
+import { refereePath } from '../support/referees.ts';
 import { printed, run } from './chart.ts';
 
 const docsDir = join(import.meta.dirname, '../../docs');
@@ -81,7 +82,7 @@ describe('the docs', () => {
 });
 
 /** Argo CD runs its scripts by gopher-lua, and so does the interpreter here. */
-const glua = process.env.PEERAGE_TEST_GLUA || undefined;
+const glua = refereePath('glua');
 
 describe.skipIf(glua === undefined)('the health of Argo CD', () => {
   let dir: string;

@@ -36,6 +36,8 @@ function make(name: Referee, path: string): Promise<void> {
       return goInstall(path, `helm.sh/helm/v4/cmd/helm@${versions.helm}`);
     case 'kubeconform':
       return goInstall(path, `github.com/yannh/kubeconform/cmd/kubeconform@${versions.kubeconform}`);
+    case 'glua':
+      return goInstall(path, `github.com/yuin/gopher-lua/cmd/glua@${versions.glua}`);
     case 'kstatus':
       return inStaging(dirname(path), (staging) =>
         go(['build', '-trimpath', '-o', join(staging, basename(path)), '.'], {}, kstatusSources),

@@ -7,7 +7,7 @@ import { cacheDir } from '../../src/sandbox/kubernetes/cache-dir.ts';
  * The programs of others that tests run against, with the version each test was written for. The control plane is not among
  * them: `findControlPlane` knows where it is.
  */
-export const versions = { moto: '5.2.5', helm: 'v4.2.4', kubeconform: 'v0.7.0' } as const;
+export const versions = { moto: '5.2.5', helm: 'v4.2.4', kubeconform: 'v0.7.0', glua: 'v1.1.1' } as const;
 
 export type Referee = keyof typeof variables;
 
@@ -16,6 +16,7 @@ const variables = {
   helm: 'PEERAGE_TEST_HELM',
   kubeconform: 'PEERAGE_TEST_KUBECONFORM',
   kstatus: 'PEERAGE_TEST_KSTATUS',
+  glua: 'PEERAGE_TEST_GLUA',
 } as const;
 
 export const kstatusSources = join(import.meta.dirname, 'kstatus');
@@ -28,6 +29,7 @@ export function cachedReferee(name: Referee): string {
       return join(root, `moto-${versions.moto}`, 'bin', 'moto_server');
     case 'helm':
     case 'kubeconform':
+    case 'glua':
       return join(root, `${name}-${versions[name]}`, name);
     case 'kstatus': {
       const hash = createHash('sha256');

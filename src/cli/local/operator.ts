@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import packageJson from '../../../package.json' with { type: 'json' };
 import { freePort, retryWhenPortWasTaken } from '../../sandbox/kubernetes/free-port.ts';
 import { type ServerProcess, startServerProcess } from '../../sandbox/kubernetes/server-process.ts';
 import { childEnv } from './child-env.ts';
@@ -18,6 +19,8 @@ export interface Operator extends ServerProcess {
   readonly metricsUrl: string;
 }
 
+/** As `npm start` and the image set them. */
+const heapFlags = packageJson.scripts.start.split(' ').filter((word) => word.startsWith('--'));
 const main = join(import.meta.dirname, '../../main.ts');
 
 /** Starts `src/main.ts` against one cluster and one pretended AWS; resolves when `/readyz` answers 200. */
@@ -27,7 +30,7 @@ export function startOperator(options: OperatorOptions): Promise<Operator> {
     const server = await startServerProcess({
       name: 'the operator',
       command: process.execPath,
-      args: [main],
+      args: [...heapFlags, main],
       env: childEnv(options.home, {
         PEERAGE_KUBECONFIG: options.kubeconfigPath,
         // The metrics are served here as well.
