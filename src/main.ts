@@ -32,6 +32,7 @@ import { createSecretReader } from './kube/secrets.ts';
 import { systemClock as clock } from './runtime/clock.ts';
 import { type Outcome, runController } from './runtime/controller.ts';
 import { describeError } from './runtime/errors.ts';
+import { stableJson } from './runtime/hash.ts';
 import { serveHealth } from './runtime/health.ts';
 import { Election, type Leadership, NotLeader, runWhenLeader, soleLeader } from './runtime/leader.ts';
 import { createLifecycle } from './runtime/lifecycle.ts';
@@ -132,7 +133,8 @@ async function operate(config: Config): Promise<boolean> {
   );
 
   networks.onChange(({ key, now, before }) => {
-    networkQueue.add(key);
+    // Our own status is no reason to look again: with each failed try its message changes, and the next would not wait.
+    if (!isSameWish(now, before)) networkQueue.add(key);
     for (const object of [now, before]) {
       if (object?.parsed.ok !== true) continue;
       for (const { credentialRef } of object.parsed.value.spec.placements)
@@ -386,6 +388,13 @@ async function operate(config: Config): Promise<boolean> {
   lifecycle.onStop('caches', async () => void (await caching));
   lifecycle.onStop('controllers', () => working);
   return await lifecycle.run();
+}
+
+/** Nothing but the status differs. */
+function isSameWish(now: KubeObject | undefined, before: KubeObject | undefined): boolean {
+  if (now === undefined || before === undefined) return false;
+  const wishOf = ({ metadata }: KubeObject) => stableJson({ ...metadata, resourceVersion: undefined });
+  return wishOf(now) === wishOf(before);
 }
 
 /** An annotation that is not what the operator writes names no launch; the Node's own pass says so. */
