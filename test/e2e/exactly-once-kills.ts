@@ -29,6 +29,8 @@ export interface Killer {
   arm(strikes: readonly Strike[]): void;
   /** Those that had no occasion yet. */
   armed(): readonly Strike[];
+  /** Calls of dead operators that have not arrived yet. */
+  underWay(): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -111,6 +113,7 @@ export function createKiller(): Killer {
       for (const strike of strikes) armed.add(strike);
     },
     armed: () => [...armed],
+    underWay: () => [...late.keys()],
     async stop() {
       for (const release of late.values()) release();
       await (await operator)?.stop();

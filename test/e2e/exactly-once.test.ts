@@ -64,6 +64,7 @@ test('an operator killed 20 times with a record or a call open makes one machine
   ]);
   await stage.removeAll();
   expect(killer.armed()).toEqual([]);
+  expect(killer.underWay()).toEqual([]);
 
   expect(leftOvers(stage)).toEqual([]);
   expect(await stage.nodes()).toEqual([]);
