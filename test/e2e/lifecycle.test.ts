@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { TAGS } from '../../src/clouds/cloud.ts';
+import { auditPosition, by, isWrite, readAudit } from '../support/audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl } from '../support/kubectl.ts';
-import { CLUSTER, client, isReady, type Stage, startStage } from './stage.ts';
+import { CLUSTER, client, isReady, placementIn, type Stage, startStage } from './stage.ts';
 
 let stage: Stage;
 
 beforeAll(async () => {
-  stage = await startStage(['apply', 'scale', 'template']);
+  stage = await startStage(['apply', 'scale', 'template', 'rest']);
 });
 afterAll(() => stage?.close());
 
@@ -121,5 +122,33 @@ describe('a Network', () => {
     const now = area.machines();
     expect(now).toHaveLength(2);
     expect(now.map(({ id }) => id).filter((id) => former.includes(id))).toEqual([]);
+  });
+});
+
+describe('at rest', () => {
+  test.concurrent('nothing is written to the API server, and the cloud is hardly asked', async () => {
+    const area = stage.area('rest');
+    const { auditLogPath } = inject('controlPlane');
+    await area.make({ placements: [placementIn(area.region, { replicas: 3 })] });
+    await area.untilReady(3);
+    let last = { calls: -1, at: Date.now() };
+    await eventually(
+      async () => area.calls().length,
+      (calls) => {
+        if (calls !== last.calls) last = { calls, at: Date.now() };
+        return Date.now() - last.at > 3_000;
+      },
+      { what: 'rest', withinMs: 60_000 },
+    );
+    const position = await auditPosition(auditLogPath);
+    const lines = () =>
+      stage.operator.logs().filter((line) => JSON.stringify(line).includes(area.namespace)).length;
+    const [calls, logged, until] = [area.calls().length, lines(), Date.now() + 30_000];
+    await eventually(async () => Date.now() > until, Boolean, { withinMs: 40_000 });
+    const events = (await readAudit(auditLogPath, position)).filter(by({ userAgent: 'peerage/' }));
+    const writes = events.filter((event) => isWrite(event) && event.objectRef?.namespace === area.namespace);
+    expect(writes.map(({ verb, requestURI }) => `${verb} ${requestURI}`)).toEqual([]);
+    expect(area.calls().length - calls).toBeLessThanOrEqual(12);
+    expect(lines() - logged).toBe(0);
   });
 });

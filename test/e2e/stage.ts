@@ -42,6 +42,8 @@ const regions = [
 ] as const;
 
 export interface StageOptions {
+  /** As whom the operator comes in; default: the administrator. */
+  readonly kubeconfig?: string;
   readonly sandbox?: AwsSandboxOptions;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -78,7 +80,7 @@ export async function startStage(names: readonly string[], options: StageOptions
   const namespaces = [...areas.values()].map(({ namespace }) => namespace);
   const start = (env: Readonly<Record<string, string>> = {}): Promise<Operator> =>
     startOperator({
-      kubeconfig: inject('kubeconfig'),
+      kubeconfig: options.kubeconfig ?? inject('kubeconfig'),
       env: {
         AWS_ENDPOINT_URL: sandbox.url,
         PEERAGE_WATCH_NAMESPACES: namespaces.join(','),
