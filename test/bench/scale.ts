@@ -164,6 +164,7 @@ async function measure({
       note: describeCounts(restartWrites),
     },
     { what: 'from delete to all gone', value: deleteSeconds, unit: 's' },
+    { what: 'AWS calls that were throttled', value: (await aws.control.counters()).throttled, unit: '' },
     {
       what: 'resources left in the cloud',
       value: left.length,
