@@ -9,7 +9,7 @@ import { describeError } from '../../runtime/errors.ts';
 import type { Backoff } from '../backoff.ts';
 import type { OpenSession } from '../sessions.ts';
 import type { Standing } from '../status.ts';
-import { spell, troubleOf } from '../trouble.ts';
+import { spell, type Trouble, troubleOf } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
 import {
   knownMachine,
@@ -235,19 +235,13 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     const wasReady = node.status.phase === 'Ready' || node.status.phase === 'Unhealthy';
     const what = `machine ${ended.id} ended${stateReason(ended)}`;
     if (record !== undefined && backoff.tokenOf(key) !== record.token) {
-      warn(options, pass, wasReady ? 'MachineLost' : 'LaunchFailed', `${what}; another follows`);
+      const reason = wasReady ? 'MachineLost' : 'LaunchFailed';
+      warn(options, pass, reason, `${what}; another follows`);
       const failures = backoff.failures(key);
-      const waitMs = wasReady ? 0 : Math.min(5_000 * 2 ** Math.min(failures, 10), 600_000);
-      backoff.fail(
-        key,
-        {
-          reason: wasReady ? 'MachineLost' : 'LaunchFailed',
-          message: what,
-          stalled: false,
-          retryAfterMs: waitMs,
-        },
-        record.token,
-      );
+      const retryAfterMs = Math.min(5_000 * 2 ** Math.min(failures, 10), 600_000);
+      const failed: Trouble = { reason, message: what, stalled: false, retryAfterMs };
+      const trouble = troubleOf(causeOf(ended), failures) ?? failed;
+      backoff.fail(key, wasReady ? { ...failed, retryAfterMs: 0 } : trouble, record.token);
     }
     return await nextAttempt(pass, open, undefined);
   }
@@ -301,4 +295,11 @@ function shortageOf({ zone }: LaunchRecord): CloudError {
     reason: 'FewerThanAskedFor',
     message: `fewer machines than asked for in ${zone}`,
   });
+}
+
+/** The state reason of a machine that ended goes through the same table as a refused call. */
+function causeOf({ id, stateReason }: Machine): CloudError | undefined {
+  if (stateReason?.means === undefined) return undefined;
+  const { code, message, means } = stateReason;
+  return new CloudError({ code: means, outcome: 'none', api: `machine ${id}`, reason: code, message });
 }
