@@ -1,6 +1,6 @@
 /** What people change, and what others change behind our back. */
 import { AuthorizeSecurityGroupIngressCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { API_VERSION } from '../../src/api/common.ts';
 import { TAGS } from '../../src/clouds/cloud.ts';
 import { createObject, deleteObject, getObject, patchObject } from '../support/api.ts';
@@ -17,6 +17,8 @@ import {
   stays,
   usualSpec,
 } from './stage.ts';
+
+vi.setConfig({ maxConcurrency: 10 });
 
 let stage: Stage;
 
@@ -43,8 +45,8 @@ const one = (area: Area, change: object = {}) => ({
   placements: [placementIn(area.region, { replicas: 1, ...change })],
 });
 
-describe('behind our back', () => {
-  test.concurrent('a machine ends: its Node gets another', async () => {
+describe.concurrent('behind our back', () => {
+  test('a machine ends: its Node gets another', async () => {
     const area = stage.area('lost');
     await area.make(one(area));
     await area.untilReady(1);
@@ -61,7 +63,7 @@ describe('behind our back', () => {
     expect(nodes[0]?.status).toMatchObject({ attempt: 2, machine: { id: area.machines()[0]?.id } });
   });
 
-  test.concurrent('rules, listener and balancer are changed: they are made as wished again', async () => {
+  test('rules, listener and balancer are changed: they are made as wished again', async () => {
     const area = stage.area('drift');
     const { behindTheBack, url } = stage.sandbox;
     await area.make(one(area));
@@ -128,8 +130,8 @@ describe('behind our back', () => {
   });
 });
 
-describe('a person', () => {
-  test.concurrent('rotates the Secret: it takes effect within a minute, without a restart', async () => {
+describe.concurrent('a person', () => {
+  test('rotates the Secret: it takes effect within a minute, without a restart', async () => {
     const area = stage.area('rotation');
     await area.make(one(area));
     await area.untilReady(1);
@@ -146,7 +148,7 @@ describe('a person', () => {
     expect((launch?.at ?? Number.POSITIVE_INFINITY) - rotatedAt).toBeLessThan(60_000);
   });
 
-  test.concurrent('plans first: nothing is called that changes, and the plan shown is the plan run', async () => {
+  test('plans first: nothing is called that changes, and the plan shown is the plan run', async () => {
     const area = stage.area('plan');
     await area.make({ mode: 'Plan' });
     const { status } = await area.until((network) => network.status.plan !== undefined);
@@ -190,7 +192,7 @@ describe('a person', () => {
     for (const [index, { name }] of creates.entries()) expect(named[index]?.params).toContain(name);
   });
 
-  test.concurrent('pauses a Network: nothing in the cloud is changed until it goes on', async () => {
+  test('pauses a Network: nothing in the cloud is changed until it goes on', async () => {
     const area = stage.area('paused');
     await area.make(one(area));
     await area.untilReady(1);
@@ -209,7 +211,7 @@ describe('a person', () => {
     expect(area.machines()).toHaveLength(3);
   });
 
-  test.concurrent('deletes with Orphan: the objects go, and what they made lives on without our tag', async () => {
+  test('deletes with Orphan: the objects go, and what they made lives on without our tag', async () => {
     const area = stage.area('orphan');
     await area.make({ deletionPolicy: 'Orphan' });
     await area.untilReady(2);
@@ -223,7 +225,7 @@ describe('a person', () => {
     expect(area.owned()).toEqual([]);
   });
 
-  test.concurrent('makes a Node without a Network: a machine and its firewall, and nothing of them when it goes', async () => {
+  test('makes a Node without a Network: a machine and its firewall, and nothing of them when it goes', async () => {
     const area = stage.area('lone');
     await createObject(area.pathOf('nodes'), {
       apiVersion: API_VERSION,
@@ -250,7 +252,7 @@ describe('a person', () => {
     expect(area.owned()).toEqual([]);
   });
 
-  test.concurrent('adds a placement and removes the first: everything of the first goes', async () => {
+  test('adds a placement and removes the first: everything of the first goes', async () => {
     const area = stage.area('places');
     await area.make(one(area));
     await area.untilReady(1);
@@ -269,7 +271,7 @@ describe('a person', () => {
     expect(area.cloud().loadBalancers).toHaveLength(1);
   });
 
-  test.concurrent('wants an application balancer: it is one, in two zones or more, with HTTP checks', async () => {
+  test('wants an application balancer: it is one, in two zones or more, with HTTP checks', async () => {
     const area = stage.area('http');
     await area.make({
       ...one(area),
@@ -290,7 +292,7 @@ describe('a person', () => {
     expect(listeners).toMatchObject([{ port: 80, protocol: 'HTTP' }]);
   });
 
-  test.concurrent('uses a credential of another namespace that allows it, by list and by selector', async () => {
+  test('uses a credential of another namespace that allows it, by list and by selector', async () => {
     const lender = stage.area('lender');
     const byList = stage.area('borrower');
     const bySelector = stage.area('selected');
@@ -312,7 +314,7 @@ describe('a person', () => {
     // They go before their credential: the stage takes all namespaces at once.
   });
 
-  test.concurrent('deletes the whole namespace at once: nothing is left, and it goes', async () => {
+  test('deletes the whole namespace at once: nothing is left, and it goes', async () => {
     const area = stage.area('whole');
     await area.make(usualSpec(area.region));
     await area.untilReady(2);

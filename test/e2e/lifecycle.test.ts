@@ -12,8 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.close());
 
-describe('a Network', () => {
-  test.concurrent('becomes machines behind a balancer, and says so', async () => {
+describe.concurrent('a Network', () => {
+  test('becomes machines behind a balancer, and says so', async () => {
     const area = stage.area('apply');
     await area.make();
     const { status } = await area.untilReady(2);
@@ -71,7 +71,7 @@ describe('a Network', () => {
     expect(table.match(/node\.peerage\.dev\/dev-first-/g)).toHaveLength(2);
   });
 
-  test.concurrent('is scaled by kubectl; a machine leaves its balancer before it ends', async () => {
+  test('is scaled by kubectl; a machine leaves its balancer before it ends', async () => {
     const area = stage.area('scale');
     await area.make();
     const { instances: first } = await area.untilReady(2).then(area.cloud);
@@ -93,7 +93,7 @@ describe('a Network', () => {
     }
   });
 
-  test.concurrent('with another template is replaced one by one, and never has fewer Ready than wished', async () => {
+  test('with another template is replaced one by one, and never has fewer Ready than wished', async () => {
     const area = stage.area('template');
     await area.make();
     await area.untilReady(2);
@@ -125,8 +125,8 @@ describe('a Network', () => {
   });
 });
 
-describe('at rest', () => {
-  test.concurrent('nothing is written to the API server, and the cloud is hardly asked', async () => {
+describe.concurrent('at rest', () => {
+  test('nothing is written to the API server, and the cloud is hardly asked', async () => {
     const area = stage.area('rest');
     const { auditLogPath } = inject('controlPlane');
     await area.make({ placements: [placementIn(area.region, { replicas: 3 })] });

@@ -29,8 +29,8 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.close());
 
-describe('nothing foreign', () => {
-  test.concurrent('is touched, however much it looks like ours', async () => {
+describe.concurrent('nothing foreign', () => {
+  test('is touched, however much it looks like ours', async () => {
     const area = stage.area('foreign');
     await plantLookAlikes(area);
     const foreign = await eventually(
@@ -57,8 +57,8 @@ describe('nothing foreign', () => {
   });
 });
 
-describe('no secret', () => {
-  test.concurrent('gets into a log, an event, a status or a tag, whatever goes wrong', async () => {
+describe.concurrent('no secret', () => {
+  test('gets into a log, an event, a status or a tag, whatever goes wrong', async () => {
     const area = stage.area('leaky');
     const planted = `planted-secret-of-${area.name}`;
     const { aws_secret_access_key: key } = { aws_secret_access_key: planted };
@@ -95,10 +95,10 @@ describe('no secret', () => {
   });
 });
 
-describe.skipIf(!refereePath('kstatus'))('Flux and Helm', () => {
+describe.concurrent.skipIf(!refereePath('kstatus'))('Flux and Helm', () => {
   const judged = async (path: string) => (await kstatus(await getObject(path))).status;
 
-  test('take an object that nobody has looked at for one under way', async () => {
+  test.sequential('take an object that nobody has looked at for one under way', async () => {
     const namespace = await freshNamespace();
     const at = `/apis/${API_VERSION}/namespaces/${namespace}`;
     const credentialRef = { name: 'aws' };
@@ -119,7 +119,7 @@ describe.skipIf(!refereePath('kstatus'))('Flux and Helm', () => {
     }
   });
 
-  test.concurrent('see it under way until it is Ready, failed when a person is needed, and going when it goes', async () => {
+  test('see it under way until it is Ready, failed when a person is needed, and going when it goes', async () => {
     const area = stage.area('verdict');
     const path = area.pathOf('networks', 'dev');
     const seen: string[] = [];

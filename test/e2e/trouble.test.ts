@@ -1,8 +1,10 @@
 /** Bad input that only the cloud, or another object, can tell: said in a condition, tried without a loop, healed when mended. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { api, listObjects, patchObject } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Area, client, conditionOf, placementIn, type Stage, startStage } from './stage.ts';
+
+vi.setConfig({ maxConcurrency: 10 });
 
 let stage: Stage;
 
@@ -76,8 +78,8 @@ async function isQuiet(area: Area): Promise<void> {
   );
 }
 
-describe('a credential', () => {
-  test.concurrent('whose Secret is missing names it, and goes on when it is made', async () => {
+describe.concurrent('a credential', () => {
+  test('whose Secret is missing names it, and goes on when it is made', async () => {
     const area = stage.area('no-secret');
     await area.credential('other', { aws: { source: 'Secret', secretRef: { name: 'nowhere' } } });
     await area.make(one(area, { credentialRef: { name: 'other' } }));
@@ -89,7 +91,7 @@ describe('a credential', () => {
     await area.untilReady(1);
   });
 
-  test.concurrent('whose Secret lacks a key says which, and goes on when it has it', async () => {
+  test('whose Secret lacks a key says which, and goes on when it has it', async () => {
     const area = stage.area('no-key');
     await area.secret('half', { aws_access_key_id: area.accessKeyId });
     await area.credential('other', { aws: { source: 'Secret', secretRef: { name: 'half' } } });
@@ -100,7 +102,7 @@ describe('a credential', () => {
     await area.untilReady(1, { withinMs: 70_000 });
   });
 
-  test.concurrent('that the cloud refuses says so, and goes on with keys that are good', async () => {
+  test('that the cloud refuses says so, and goes on with keys that are good', async () => {
     const area = stage.area('refused');
     stage.sandbox.identities.forbidKey(area.accessKeyId);
     await area.make(one(area));
@@ -110,7 +112,7 @@ describe('a credential', () => {
     await area.untilReady(1, { withinMs: 70_000 });
   });
 
-  test.concurrent('that does not exist is named, and used as soon as it does', async () => {
+  test('that does not exist is named, and used as soon as it does', async () => {
     const area = stage.area('no-credential');
     await area.make(one(area, { credentialRef: { name: 'nobody' } }));
     await says(area, 'CredentialNotFound', /no CloudCredential no-credential-\w+\/nobody/);
@@ -119,7 +121,7 @@ describe('a credential', () => {
     await area.untilReady(1);
   });
 
-  test.concurrent('that does not allow the namespace is named, and used as soon as it does', async () => {
+  test('that does not allow the namespace is named, and used as soon as it does', async () => {
     const area = stage.area('not-allowed');
     const lender = stage.area('no-credential');
     await lender.credential('lent');
@@ -133,8 +135,8 @@ describe('a credential', () => {
   });
 });
 
-describe('a placement', () => {
-  test.concurrent('of an unknown image', async () => {
+describe.concurrent('a placement', () => {
+  test('of an unknown image', async () => {
     const area = stage.area('image');
     await area.make(machineOf(area, { image: { id: 'ami-0123456789abcdef0' } }));
     await nodeSays(area, 'NotFound', /InvalidAMIID.NotFound: .*ami-0123456789abcdef0.*next try in \d+ s/);
@@ -143,7 +145,7 @@ describe('a placement', () => {
     await area.untilReady(1);
   });
 
-  test.concurrent('of an unknown instance type', async () => {
+  test('of an unknown instance type', async () => {
     const area = stage.area('type');
     await area.make(machineOf(area, { instanceType: 't9.gigantic' }));
     await says(area, 'InvalidRequest', /InvalidInstanceType: .*t9\.gigantic/);
@@ -152,7 +154,7 @@ describe('a placement', () => {
     await area.untilReady(1);
   });
 
-  test.concurrent.each([
+  test.each([
     { name: 'vcpus', code: 'VcpuLimitExceeded' },
     { name: 'instances', code: 'InstanceLimitExceeded' },
   ])('beyond a quota ($code)', async ({ name, code }) => {
@@ -171,7 +173,7 @@ describe('a placement', () => {
     await area.untilReady(1);
   });
 
-  test.concurrent('in a zone without capacity goes to the next one, and says so', async () => {
+  test('in a zone without capacity goes to the next one, and says so', async () => {
     const area = stage.area('full-zone');
     const refusedIn = `${area.region}a`;
     stage.sandbox.faults.capacity(area.region, refusedIn, 't3.small', 0);
@@ -189,13 +191,13 @@ describe('a placement', () => {
     );
   });
 
-  test.concurrent('in a region without capacity tells the next try and zone, and goes on when there is room', async () => {
+  test('in a region without capacity tells the next try and zone, and goes on when there is room', async () => {
     const area = stage.area('full-region');
     const zones = ['a', 'b', 'c'].map((letter) => area.region + letter);
     for (const zone of zones) stage.sandbox.faults.capacity(area.region, zone, 't3.small', 0);
     await area.make(one(area));
     const words =
-      /RunInstances refused: InsufficientInstanceCapacity: .*t3\.small.*\(in \S+[abc], next in \S+[abc]\); next try in \d+ (s|min)/;
+      /RunInstances refused: InsufficientInstanceCapacity: .*t3\.small.*\(in \S+[abc], next in \S+[abc]\); next try in (\d\d+ s|\d+ min)/;
     await area.until((network) => {
       expect(conditionOf(network, 'Ready')).toMatchObject({
         status: 'False',
@@ -214,7 +216,7 @@ describe('a placement', () => {
     await area.untilReady(1);
   });
 
-  test.concurrent('with a certificate that does not exist', async () => {
+  test('with a certificate that does not exist', async () => {
     const area = stage.area('certificate');
     const certificateArn = `arn:aws:acm:${area.region}:123456789012:certificate/nowhere`;
     const ports = [{ port: 443, targetPort: 'rpc', protocol: 'TLS', certificateArn }];
@@ -226,7 +228,7 @@ describe('a placement', () => {
     await area.untilReady(1);
   });
 
-  test.concurrent('in one zone only behind an application balancer', async () => {
+  test('in one zone only behind an application balancer', async () => {
     const area = stage.area('one-zone');
     const ports = [{ port: 80, targetPort: 'rpc', protocol: 'HTTP' }];
     const aws = { region: area.region, instanceType: 't3.small' };
@@ -252,8 +254,8 @@ const secretEnv = {
   },
 };
 
-describe('a variable out of a Secret', () => {
-  test.concurrent('needs a word on how it may reach the machine; nothing is launched without', async () => {
+describe.concurrent('a variable out of a Secret', () => {
+  test('needs a word on how it may reach the machine; nothing is launched without', async () => {
     const area = stage.area('delivery');
     await area.secret('chain', { mnemonic: planted });
     await area.make({ ...one(area), ...secretEnv });
@@ -268,7 +270,7 @@ describe('a variable out of a Secret', () => {
     await area.untilReady(1);
   });
 
-  test.concurrent('with secretDelivery: UserData stands there, and in no other place', async () => {
+  test('with secretDelivery: UserData stands there, and in no other place', async () => {
     const area = stage.area('user-data');
     await area.make({ ...one(area), ...secretEnv, secretDelivery: 'UserData' });
     await nodeSays(area, 'SecretNotFound', /client\.env MNEMONIC: there is no Secret chain/);
@@ -305,8 +307,8 @@ describe('a variable out of a Secret', () => {
   });
 });
 
-describe('a cloud', () => {
-  test.concurrent('that asks for fewer calls is called less, and all comes about', async () => {
+describe.concurrent('a cloud', () => {
+  test('that asks for fewer calls is called less, and all comes about', async () => {
     const area = stage.area('throttled');
     const faults = ['RunInstances', 'CreateLoadBalancer', 'DescribeInstances'].map((action) =>
       stage.sandbox.faults.add({
@@ -322,7 +324,7 @@ describe('a cloud', () => {
     expect(area.machines()).toHaveLength(1);
   });
 
-  test.concurrent('that does not answer is asked again ever more slowly, and all comes about when it does', async () => {
+  test('that does not answer is asked again ever more slowly, and all comes about when it does', async () => {
     const area = stage.area('down');
     const fault = stage.sandbox.faults.add({ action: '*', region: area.region, dropRequest: true });
     await area.make(one(area));
