@@ -300,7 +300,11 @@ export interface GatedCall {
   readonly api: string;
   readonly write: boolean;
   /** Budgets of the cloud's `limits` that the call draws on, and how many units of each. */
-  readonly budgets: readonly { readonly name: string; readonly units: number }[];
+  readonly budgets: readonly {
+    readonly name: string;
+    readonly units: number;
+    readonly counts: 'calls' | 'machines';
+  }[];
   /** Whose turn it takes when budgets are short: `namespace/name` of the Network. */
   readonly flow?: string;
   readonly signal: AbortSignal;

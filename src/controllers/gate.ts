@@ -1,4 +1,4 @@
-import { type CallGate, CloudError } from '../clouds/cloud.ts';
+import { type CallGate, CloudError, type GatedCall } from '../clouds/cloud.ts';
 import { BudgetExceeded, type Budgets } from '../runtime/budgets.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Leadership } from '../runtime/leader.ts';
@@ -32,13 +32,25 @@ export function createGate(options: GateOptions): CallGate {
     leadership.assertHeld();
   }
 
+  /** There were too many calls; the machines that this one named were neither made nor removed. */
+  function takeAsThrottled(call: GatedCall): void {
+    for (const { name, units, counts } of call.budgets) {
+      if (counts === 'calls') budgets().empty(name);
+      else budgets().giveBack(name, units);
+    }
+  }
+
   return async (call, run) => {
     const { api, signal, flow = '' } = call;
     if (call.write) assertMayWrite();
-    for (const { name, units } of call.budgets) {
+    const taken: GatedCall['budgets'][number][] = [];
+    for (const budget of call.budgets) {
+      const { name, units } = budget;
       try {
         await budgets().take(name, units, { flow, signal, deadlineMs: longestWaitMs });
+        taken.push(budget);
       } catch (cause) {
+        for (const unspent of taken) budgets().giveBack(unspent.name, unspent.units);
         if (!(cause instanceof BudgetExceeded)) throw cause;
         throw new CloudError({
           code: 'throttled',
@@ -58,7 +70,7 @@ export function createGate(options: GateOptions): CallGate {
       return await run(AbortSignal.any([signal, AbortSignal.timeout(callDeadlineMs)]));
     } catch (error) {
       code = error instanceof CloudError ? error.code : 'unknown';
-      if (code === 'throttled') for (const { name } of call.budgets) budgets().empty(name);
+      if (code === 'throttled') takeAsThrottled(call);
       throw error;
     } finally {
       metrics.cloudCalls.inc({ cloud, api, code });

@@ -11,6 +11,7 @@ import type { Resource } from '../kube/resource.ts';
 import type { SecretReader } from '../kube/secrets.ts';
 import { type Budgets, createBudgets } from '../runtime/budgets.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { hash } from '../runtime/hash.ts';
 import type { Seen } from './kinds.ts';
 import { CredentialTrouble } from './trouble.ts';
 
@@ -48,10 +49,22 @@ export interface Sessions {
   verify(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<OpenSession>;
 }
 
+/** Two clocks never agree on when a call was made: exactly at the limit, every other burst would be throttled. */
+function withHeadroom(limits: Cloud['limits']): Cloud['limits'] {
+  return Object.fromEntries(
+    Object.entries(limits).map(([name, { burst, perSecond }]) => [
+      name,
+      { burst: Math.max(1, burst - 1), perSecond: perSecond * 0.9 },
+    ]),
+  );
+}
+
 const regionList = z.array(z.string()).readonly();
 
 /** Refusals are remembered so long, so that a thousand Nodes with a refused credential ask the cloud once. */
 const refusalMs = 10_000;
+/** Longer than any call. */
+const retireMs = 180_000;
 
 interface Entry {
   readonly fingerprint: string;
@@ -70,7 +83,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     const key = `${cloud}/${account}/${region}`;
     let budgets = shared.get(key);
     if (budgets === undefined) {
-      const { limits }: Cloud = CLOUDS[cloud];
+      const { limits: published }: Cloud = CLOUDS[cloud];
+      const limits = withHeadroom(published);
       budgets = createBudgets({
         limits,
         clock,
@@ -100,11 +114,17 @@ export function createSessions(options: SessionsOptions): Sessions {
         `CloudCredential ${key}: there is no Secret ${secretName} in namespace ${credential.metadata.namespace}; it is looked for again every 15 s`,
       );
     const id = `${key}/${region}`;
-    const fingerprint = `${credential.metadata.uid}/${credential.metadata.generation}/${secret?.metadata.resourceVersion}`;
+    // By its values: our own finalizer on the Secret changes its version and nothing else.
+    const values = [...(secret?.values ?? [])].map(([name, value]) => [name, value.reveal()]);
+    const fingerprint = hash([credential.metadata.uid, credential.metadata.generation, values]);
     const known = entries.get(id);
     const refused = known?.failedAt !== undefined && clock.monotonic() - known.failedAt >= refusalMs;
     if (known?.fingerprint === fingerprint && !refused) return known.opening;
-    void known?.opening.then(({ session }) => session.close()).catch(() => {});
+    // What is under way through the old one may end.
+    if (known !== undefined)
+      clock.after(retireMs, () => {
+        known.opening.then(({ session }) => session.close()).catch(() => {});
+      });
 
     const opening = (async () => {
       let budgets = budgetsOf(member.name, key, region);

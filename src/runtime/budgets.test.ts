@@ -47,6 +47,20 @@ describe('a budget', () => {
     expect(granted.length).toBe(5);
   });
 
+  test('hands units that were given back to who waits, and keeps no more than the burst', async () => {
+    take('a', 5);
+    take('b', 3);
+    await clock.settle();
+    expect(granted).toEqual(['a']);
+    budgets.giveBack('launch', 5);
+    await clock.settle();
+    expect(granted).toEqual(['a', 'b']);
+    budgets.giveBack('launch', 50);
+    for (let n = 0; n < 8; n++) take('c');
+    await clock.settle();
+    expect(granted.filter((flow) => flow === 'c').length).toBe(5);
+  });
+
   test('serves flows in turns, so that many calls of one keep no other waiting', async () => {
     for (let n = 0; n < 9; n++) take('greedy');
     take('modest');

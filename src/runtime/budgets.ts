@@ -24,6 +24,8 @@ export interface TakeOptions {
 export interface Budgets<Bucket extends string> {
   /** Resolves when the units may be spent. More than the burst: when the bucket is full, which then owes the rest. */
   take(bucket: Bucket, units: number, options: TakeOptions): Promise<void>;
+  /** Units that were taken and not spent after all. */
+  giveBack(bucket: Bucket, units: number): void;
   /** The provider throttled us: others spend from the same limit. Nothing is left, and refilling starts slowly. */
   empty(bucket: Bucket): void;
   /** Calls waiting now. */
@@ -51,6 +53,7 @@ export function createBudgets<Bucket extends string>(options: BudgetsOptions<Buc
         onWait?.(name, clock.monotonic() - startedAt);
       }
     },
+    giveBack: (name, units) => bucketOf(name).giveBack(units),
     empty: (name) => bucketOf(name).empty(),
     waiting: (name) => bucketOf(name).waiting,
   };
@@ -121,6 +124,14 @@ class TokenBucket {
       else waiters.push(waiter);
       this.#serve();
     });
+  }
+
+  giveBack(units: number): void {
+    this.#fill(this.#clock.monotonic());
+    this.#tokens = Math.min(this.#limit.burst, this.#tokens + units);
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#serve();
   }
 
   empty(): void {

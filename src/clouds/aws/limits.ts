@@ -108,11 +108,14 @@ export const LIMITS: Cloud['limits'] = {
 /** What the gate has to know about a call that names so many machines. */
 export function costOf(api: Api, machines: number): Pick<GatedCall, 'api' | 'write' | 'budgets'> {
   const cost: Cost = CALLS[api];
-  const calls = cost.budgets.map((name) => ({ name, units: 1 }));
+  const calls = cost.budgets.map((name) => ({ name, units: 1, counts: 'calls' as const }));
   return {
     api,
     write: cost.write,
-    budgets: cost.machines === undefined ? calls : [...calls, { name: cost.machines, units: machines }],
+    budgets:
+      cost.machines === undefined
+        ? calls
+        : [...calls, { name: cost.machines, units: machines, counts: 'machines' }],
   };
 }
 

@@ -231,24 +231,24 @@ describe('the gate', () => {
         write: true,
         flow: 'chains/dev',
         budgets: [
-          { name: 'RunInstances', units: 1 },
-          { name: 'RunInstances/machines', units: 3 },
+          { name: 'RunInstances', units: 1, counts: 'calls' },
+          { name: 'RunInstances/machines', units: 3, counts: 'machines' },
         ],
       },
       {
         api: 'TerminateInstances',
         write: true,
         budgets: [
-          { name: 'TerminateInstances', units: 1 },
-          { name: 'TerminateInstances/machines', units: 2 },
+          { name: 'TerminateInstances', units: 1, counts: 'calls' },
+          { name: 'TerminateInstances/machines', units: 2, counts: 'machines' },
         ],
       },
       {
         api: 'DescribeListeners',
         write: false,
         budgets: [
-          { name: 'ELB/all', units: 1 },
-          { name: 'ELB/describe', units: 1 },
+          { name: 'ELB/all', units: 1, counts: 'calls' },
+          { name: 'ELB/describe', units: 1, counts: 'calls' },
         ],
       },
     ]);

@@ -92,6 +92,9 @@ export function standingOf(sites: readonly Site[], plan: NodePlan, missing: read
       reason: 'Replacing',
       message: `${counts}; ${plan.replace.length} are to be replaced, one at a time`,
     };
+  const leaving = all.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).length;
+  if (plan.create.length === 0 && plan.remove.length === 0 && leaving > 0)
+    return { kind: 'working', reason: 'Scaling', message: `${counts}; ${leaving} on their way out` };
   if (plan.create.length > 0 || plan.remove.length > 0 || all.length !== desired)
     return { kind: 'working', reason: 'Scaling', message: `${counts}; ${summarize(plan, 0)}` };
   const [step] = sites.flatMap(({ aligned }) => aligned?.steps ?? []);

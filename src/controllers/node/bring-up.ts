@@ -57,7 +57,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
       case 'unknown': {
         const { trouble, waitMs } = repeatOf(options, outcome);
         if (waitMs > 0) {
-          const message = `${describeError(outcome.error)}; the same launch is repeated in ${spell(waitMs)}`;
+          const message = `${describeError(outcome.error)}; the same launch is repeated in ${spell(trouble?.retryAfterMs ?? waitMs)}`;
           return {
             ...launching(message),
             ...(trouble?.stalled && { standing: { kind: 'stalled', reason: trouble.reason, message } }),
@@ -165,7 +165,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
       const { trouble, waitMs } = held;
       // Nothing of it is in the cloud until the next try.
       region.unwatch(key);
-      const message = `${trouble.message}; next try in ${spell(waitMs)}`;
+      const message = `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`;
       return {
         phase: trouble.stalled ? 'Failed' : 'Pending',
         standing: { kind: trouble.stalled ? 'stalled' : 'working', reason: trouble.reason, message },
