@@ -95,7 +95,7 @@ describe.concurrent('no secret', () => {
   });
 });
 
-describe.concurrent.skipIf(!refereePath('kstatus'))('Flux and Helm', () => {
+describe.skipIf(!refereePath('kstatus'))('Flux and Helm', { concurrent: true }, () => {
   const judged = async (path: string) => (await kstatus(await getObject(path))).status;
 
   test.sequential('take an object that nobody has looked at for one under way', async () => {
