@@ -1,10 +1,11 @@
 /** The three kinds as the controllers read them: parsed once, on their way into the cache. */
 
-import type { z } from 'zod';
 import { API_VERSION, GROUP, VERSION } from '../api/common.ts';
-import { type CloudCredential, cloudCredential } from '../api/credential.ts';
-import { type Network, network } from '../api/network.ts';
-import { type Node, node } from '../api/node.ts';
+import type { CloudCredential } from '../api/credential.ts';
+import type { Network } from '../api/network.ts';
+import type { Node } from '../api/node.ts';
+import { type Parsed as ApiParsed, parseCredential, parseNetwork, parseNode } from '../api/parse.ts';
+import { type Kind, RESOURCES } from '../api/resources.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceDefinition } from '../kube/resource.ts';
 
@@ -19,7 +20,10 @@ export interface Seen<T> extends KubeObject {
   readonly parsed: Parsed<T>;
 }
 
-function define<T>(kind: string, plural: string, schema: z.ZodType<T>): ResourceDefinition<Seen<T>> {
+function define<T>(
+  { kind, plural }: Kind,
+  parseObject: (object: unknown) => ApiParsed<T>,
+): ResourceDefinition<Seen<T>> {
   return {
     group: GROUP,
     version: VERSION,
@@ -27,26 +31,19 @@ function define<T>(kind: string, plural: string, schema: z.ZodType<T>): Resource
     kind,
     namespaced: true,
     parse({ metadata, ...raw }) {
-      const parsed = schema.safeParse({ ...raw, metadata, apiVersion: API_VERSION, kind });
+      const parsed = parseObject({ ...raw, metadata, apiVersion: API_VERSION, kind });
       return {
         apiVersion: API_VERSION,
         kind,
         metadata: { ...metadata, namespace: metadata.namespace ?? '', generation: metadata.generation ?? 0 },
         // What parsed is kept once.
-        ...(parsed.success ? {} : raw),
-        parsed: parsed.success
-          ? { ok: true, value: parsed.data }
-          : { ok: false, message: firstIssue(parsed.error) },
+        ...(parsed.ok ? {} : raw),
+        parsed: parsed.ok ? parsed : { ok: false, message: `${parsed.path}: ${parsed.message}` },
       };
     },
   };
 }
 
-function firstIssue({ issues }: z.ZodError): string {
-  const [issue] = issues;
-  return issue === undefined ? 'not as the schema says' : `${issue.path.join('.')}: ${issue.message}`;
-}
-
-export const NETWORKS = define<Network>('Network', 'networks', network);
-export const NODES = define<Node>('Node', 'nodes', node);
-export const CREDENTIALS = define<CloudCredential>('CloudCredential', 'cloudcredentials', cloudCredential);
+export const NETWORKS = define<Network>(RESOURCES.Network, parseNetwork);
+export const NODES = define<Node>(RESOURCES.Node, parseNode);
+export const CREDENTIALS = define<CloudCredential>(RESOURCES.CloudCredential, parseCredential);

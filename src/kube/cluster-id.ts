@@ -1,4 +1,5 @@
 import type { KubeClient } from './client.ts';
+import { NAMESPACES } from './namespaces.ts';
 import type { CallOptions } from './resource.ts';
 
 /**
@@ -6,14 +7,7 @@ import type { CallOptions } from './resource.ts';
  * Survives everything but the cluster itself. Needs get on that namespace.
  */
 export async function readClusterId(client: KubeClient, options?: CallOptions): Promise<string> {
-  const namespaces = client.resource({
-    group: '',
-    version: 'v1',
-    plural: 'namespaces',
-    kind: 'Namespace',
-    namespaced: false,
-    parse: (raw) => raw,
-  });
+  const namespaces = client.resource(NAMESPACES);
   const namespace = await namespaces.get({ name: 'kube-system' }, options);
   if (namespace === undefined)
     throw new Error('there is no namespace kube-system: name the cluster with --cluster-id');

@@ -1,5 +1,15 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { KubeClient } from './client.ts';
+import type { ResourceDefinition } from './resource.ts';
+
+export const NAMESPACES: ResourceDefinition = {
+  group: '',
+  version: 'v1',
+  plural: 'namespaces',
+  kind: 'Namespace',
+  namespaced: false,
+  parse: (raw) => raw,
+};
 
 const ttlMs = 30_000;
 
@@ -11,14 +21,7 @@ export function createNamespaceLabels({
   readonly client: KubeClient;
   readonly clock: Clock;
 }) {
-  const namespaces = client.resource({
-    group: '',
-    version: 'v1',
-    plural: 'namespaces',
-    kind: 'Namespace',
-    namespaced: false,
-    parse: (raw) => raw,
-  });
+  const namespaces = client.resource(NAMESPACES);
   const kept = new Map<string, { readonly labels: Readonly<Record<string, string>>; readonly at: number }>();
   return async (name: string, signal: AbortSignal): Promise<Readonly<Record<string, string>>> => {
     const known = kept.get(name);
