@@ -75,7 +75,18 @@ export class CloudError extends Error {
 
 // -------------------------------------------------------------------------------------------- machines
 
-export type MachineState = 'pending' | 'running' | 'stopping' | 'stopped' | 'terminating' | 'terminated';
+/**
+ * `failed`: it will not run again by itself and still takes up its place; it is removed before another follows.
+ * `terminated`: nothing of it runs or is kept any more.
+ */
+export type MachineState =
+  | 'pending'
+  | 'running'
+  | 'stopping'
+  | 'stopped'
+  | 'failed'
+  | 'terminating'
+  | 'terminated';
 
 /** One machine as the cloud describes it. */
 export interface Machine {
@@ -95,6 +106,15 @@ export interface Machine {
   readonly type?: string;
   readonly privateAddress?: string;
   readonly publicAddress?: string;
+  /** Ports of the client that can be reached at another address: those a container publishes on its host. */
+  readonly published?: readonly {
+    /** Where the client listens. */
+    readonly port: number;
+    readonly protocol: 'TCP' | 'UDP';
+    /** Where it is reached instead. */
+    readonly address: string;
+    readonly hostPort: number;
+  }[];
 }
 
 /** What a placement's machines attach to; comes from `fabric.observe` and is kept in a launch record. */
@@ -105,6 +125,12 @@ export interface Attachment {
   readonly firewalls: readonly string[];
 }
 
+/**
+ * Stand in a workload's command, args, env and files for what differs between the machines of one launch. The cloud puts
+ * the row's values in their place. Private-use characters, so that no text people write has them.
+ */
+export const ROW = { name: '\u{e000}name\u{e001}', index: '\u{e000}index\u{e001}' } as const;
+
 /** What runs on a machine; the cloud renders it into whatever its machines boot from. */
 export interface Workload {
   readonly image: string;
@@ -113,6 +139,13 @@ export interface Workload {
   /** Values are final; those that came out of a Secret stand in `secrets` and in no other place. */
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly secrets: readonly { readonly name: string; readonly value: { reveal(): string } }[];
+  /** Absolute paths inside the container; read-only to the client. Contents out of a Secret stand in `secretFiles` alone. */
+  readonly files: readonly { readonly path: string; readonly content: string }[];
+  readonly secretFiles: readonly { readonly path: string; readonly content: { reveal(): string } }[];
+  /** When the image is fetched. */
+  readonly pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  /** Registry logins, the text of a `.dockerconfigjson`. */
+  readonly registryLogins?: { reveal(): string };
   readonly ports: readonly {
     readonly name: string;
     readonly port: number;
@@ -206,6 +239,14 @@ export interface FabricWish {
       readonly port: number;
       readonly path?: string;
       readonly status?: number;
+      /** A JSON-RPC call that tells more, for a balancer that can make one; the others check as above. */
+      readonly call?: {
+        readonly path: string;
+        readonly method: string;
+        readonly params?: Json;
+        /** What the answer's `result` must be. Absent: any, as long as there is one. */
+        readonly result?: Json;
+      };
       readonly intervalSeconds: number;
     };
     readonly drainSeconds: number;
@@ -276,6 +317,12 @@ export interface Identity {
 /** A cloud opened with one credential for one region. */
 export interface CloudSession {
   readonly region: string;
+  /**
+   * Calls `onChange` soon after any machine of ours changed, until the signal; absent where a cloud can only be asked.
+   * A hint and no more: what is missed, the next list shows. Resolves when the signal is aborted, rejects when the stream
+   * breaks.
+   */
+  readonly watch?: (onChange: () => void, signal: AbortSignal) => Promise<void>;
   readonly machines: Machines;
   readonly fabric: Fabric;
   /** Asks the cloud who we are; throws `unauthorized` when it does not know us. */
@@ -330,6 +377,11 @@ export interface Cloud {
   readonly placement: z.ZodType;
   /** Schema of the member in a CloudCredential. */
   readonly credential: z.ZodType;
+  /**
+   * Whether a list may fail to show for a while what was just made. Where it never does, a machine that is not listed is
+   * gone.
+   */
+  readonly readsLag: boolean;
   /** Members of `placement` that need no new machine when they change. */
   readonly mutable: readonly string[];
   /** The provider's published limits, per account and region. */

@@ -26,8 +26,9 @@ const rank: Readonly<Record<MachineState, number>> = {
   running: 1,
   stopping: 2,
   stopped: 3,
-  terminating: 4,
-  terminated: 5,
+  failed: 4,
+  terminating: 5,
+  terminated: 6,
 };
 
 /**

@@ -45,7 +45,15 @@ export interface MachinesStage {
 }
 
 export const never = new AbortController().signal;
-const workload: Workload = { image: 'example.org/node:1', env: [], secrets: [], ports: [] };
+const workload: Workload = {
+  image: 'example.org/node:1',
+  env: [],
+  secrets: [],
+  files: [],
+  secretFiles: [],
+  pullPolicy: 'IfNotPresent',
+  ports: [],
+};
 
 export async function refusalOf(act: Promise<unknown>): Promise<CloudError> {
   const thrown = await act.then(

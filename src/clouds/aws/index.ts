@@ -8,6 +8,7 @@ export const aws: Cloud = {
   name: 'aws',
   placement: awsPlacement,
   credential: awsCredential,
+  readsLag: true,
   // Where machines stand, and what else carries the tags, decides about the next machine only.
   mutable: ['zones', 'tags'],
   limits: LIMITS,

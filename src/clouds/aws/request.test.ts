@@ -21,7 +21,15 @@ function request(spec: object = {}, change: Partial<LaunchRequest> = {}): Launch
       { name: 'dev-east-a', index: 0 },
       { name: 'dev-east-b', index: 1 },
     ],
-    workload: { image: 'example.org/node:1', env: [], secrets: [], ports: [] },
+    workload: {
+      image: 'example.org/node:1',
+      env: [],
+      secrets: [],
+      files: [],
+      secretFiles: [],
+      pullPolicy: 'IfNotPresent',
+      ports: [],
+    },
     ...change,
   };
 }

@@ -17,7 +17,15 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-const plain: Workload = { image: 'example.org/node:1', env: [], secrets: [], ports: [] };
+const plain: Workload = {
+  image: 'example.org/node:1',
+  env: [],
+  secrets: [],
+  files: [],
+  secretFiles: [],
+  pullPolicy: 'IfNotPresent',
+  ports: [],
+};
 const threeRows = [4, 7, 9].map((index) => ({ name: `net-east-row${index}`, index }));
 
 describe('what a machine boots with', () => {
