@@ -1,0 +1,20 @@
+/** A JSON-RPC 2.0 call over HTTP, as health checks and peer addresses have it. https://www.jsonrpc.org/specification */
+import { z } from 'zod';
+import { portName } from './common.ts';
+
+export const jsonRpcCall = {
+  port: portName.describe('Name of the port to ask.'),
+  path: z
+    .string()
+    .regex(/^\/\S*$/)
+    .max(1024)
+    .default('/')
+    .describe('Path to post to.'),
+  method: z.string().min(1).max(256).describe('Method to call: `eth_blockNumber`.'),
+  params: z
+    .array(z.unknown())
+    .max(32)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .exactOptional()
+    .describe('Parameters, by position. Absent: none.'),
+};
