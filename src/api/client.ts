@@ -1,6 +1,7 @@
 /** `client`: the program that runs on every node. */
 import { z } from 'zod';
 import { type DeepReadonly, portName, portNumber } from './common.ts';
+import { jsonRpcCall } from './json-rpc.ts';
 
 const secretKeyRef = z.object({
   name: z.string().min(1).max(253).describe('Name of the Secret, in the same namespace.'),
@@ -18,7 +19,7 @@ const variable = z
       .regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/)
       .max(128)
       .describe('Name of the variable.'),
-    value: z.string().max(16_384).exactOptional().describe('Its value, as it stands.'),
+    value: z.string().max(16_384).exactOptional().describe('Its value, with `$(NAME)` expanded.'),
     valueFrom: z
       .object({ secretKeyRef: secretKeyRef.describe('A key of a Secret.') })
       .exactOptional()
@@ -27,6 +28,33 @@ const variable = z
   .meta({
     'x-kubernetes-validations': [
       { rule: 'has(self.value) != has(self.valueFrom)', message: 'set exactly one of value and valueFrom' },
+    ],
+  });
+
+const file = z
+  .object({
+    path: z
+      .string()
+      .regex(/^\/[^:\s]*[^:\s/]$/)
+      .max(512)
+      .describe('Absolute path in the container. The client can read it and nothing else.'),
+    content: z.string().max(65_536).exactOptional().describe('Its text, with `$(NAME)` expanded.'),
+    valueFrom: z
+      .object({ secretKeyRef: secretKeyRef.describe('A key of a Secret.') })
+      .exactOptional()
+      .describe('Where its text stands, which is taken as it is. See `secretDelivery`.'),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: 'has(self.content) != has(self.valueFrom)',
+        message: 'set exactly one of content and valueFrom',
+      },
+      {
+        rule: "self.path.split('/').filter(part, part in ['', '.', '..']).size() == 1",
+        fieldPath: '.path',
+        message: 'has an empty part, or one that is . or ..',
+      },
     ],
   });
 
@@ -68,16 +96,33 @@ const health = z
       })
       .exactOptional()
       .describe('Healthy when a request is answered with the given status.'),
+    jsonRpc: z
+      .object({
+        ...jsonRpcCall,
+        result: z
+          .unknown()
+          .exactOptional()
+          .describe(
+            'What the `result` of the answer has to be: `false`, `"0x1"`. Absent: anything, if it is no error.',
+          ),
+      })
+      .exactOptional()
+      .describe(
+        'Healthy when a JSON-RPC call is answered with the given result. A balancer that cannot make one checks that a connection opens.',
+      ),
     intervalSeconds: z.int().min(5).max(300).default(10).describe('Time between two checks.'),
   })
   .meta({
     'x-kubernetes-validations': [
-      { rule: 'has(self.tcp) != has(self.http)', message: 'set exactly one of tcp and http' },
+      {
+        rule: '[has(self.tcp), has(self.http), has(self.jsonRpc)].exists_one(set, set)',
+        message: 'set exactly one of tcp, http and jsonRpc',
+      },
     ],
   });
 
 /** CEL: the port a health check names is declared and speaks TCP. */
-const healthPort = (check: 'tcp' | 'http') => ({
+const healthPort = (check: 'tcp' | 'http' | 'jsonRpc') => ({
   rule: `!has(self.health) || !has(self.health.${check}) || has(self.ports) && self.ports.exists(p, p.name == self.health.${check}.port && p.protocol == 'TCP')`,
   fieldPath: `.health.${check}.port`,
   message: 'must be the name of a TCP port in client.ports',
@@ -90,24 +135,44 @@ export const client = z
       .regex(/^\S+$/)
       .max(512)
       .describe('Container image: `ghcr.io/foundry-rs/foundry:v1.7.1`.'),
+    imagePullPolicy: z
+      .enum(['Always', 'IfNotPresent', 'Never'])
+      .default('IfNotPresent')
+      .describe(
+        'When the image is fetched: each time the client starts, when the machine does not have it, or not at all. Unlike in a Pod it does not depend on the tag.',
+      ),
+    imagePullSecret: z
+      .object({ name: z.string().min(1).max(253).describe('Name of the Secret, in the same namespace.') })
+      .exactOptional()
+      .describe(
+        'Secret of type `kubernetes.io/dockerconfigjson` with the logins of registries. See `secretDelivery`.',
+      ),
     command: z
       .array(z.string().max(4096))
       .max(64)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .exactOptional()
-      .describe("Program and first arguments, in place of the image's entry point. No shell is involved."),
+      .describe(
+        "Program and first arguments, in place of the image's entry point. No shell is involved. `$(NAME)` stands for a variable of `env`, for `$(NODE_NAME)`, for `$(NODE_INDEX)` in its placement, and with `peering` for `$(BOOTNODES)` and `$(PEERS)`, which have commas between them; `$$(NAME)` is `$(NAME)`. What has no value stays as it is. A value out of a Secret is put into `env` and `files` alone.",
+      ),
     args: z
       .array(z.string().max(4096))
       .max(256)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .exactOptional()
-      .describe("Arguments, in place of the image's own."),
+      .describe("Arguments, in place of the image's own, expanded as `command` is."),
     env: z
       .array(variable)
       .max(128)
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .exactOptional()
-      .describe('Environment variables.'),
+      .describe('Environment variables. A value can refer to the variables before it.'),
+    files: z
+      .array(file)
+      .max(64)
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['path'] })
+      .exactOptional()
+      .describe('Files in the container.'),
     ports: z
       .array(port)
       .max(32)
@@ -136,6 +201,6 @@ export const client = z
         'When a node counts as healthy in its balancer. Absent: when the port behind the balancer opens.',
       ),
   })
-  .meta({ 'x-kubernetes-validations': [healthPort('tcp'), healthPort('http')] });
+  .meta({ 'x-kubernetes-validations': [healthPort('tcp'), healthPort('http'), healthPort('jsonRpc')] });
 
 export type Client = DeepReadonly<z.output<typeof client>>;

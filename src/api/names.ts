@@ -25,5 +25,10 @@ export const ANNOTATIONS = {
   reconcile: `${GROUP}/reconcile`,
 } as const;
 
+/** The ConfigMap that lists the peers of a Network. */
+export function peersConfigMapName(network: string): string {
+  return `${network}-peers`;
+}
+
 /** On all kinds, and on the Secret behind a credential in use. */
 export const FINALIZER = `${GROUP}/finalizer`;

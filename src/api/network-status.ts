@@ -65,6 +65,17 @@ const resource = z.object({
   id: z.string().max(2048).describe("The cloud's id of it."),
 });
 
+/** Peers beyond this number are not listed. */
+export const MAX_PEERS = 500;
+
+const peer = z.object({
+  node: z.string().max(63).describe('Name of the Node.'),
+  placement: z.string().max(15).describe('Placement it is in.'),
+  bootnode: z.boolean().describe('Whether it is a boot node.'),
+  inside: z.string().max(2048).exactOptional().describe('Address for nodes of the same placement.'),
+  outside: z.string().max(2048).exactOptional().describe('Address for everybody else.'),
+});
+
 export const networkStatus = z.object({
   observedGeneration,
   conditions,
@@ -96,5 +107,13 @@ export const networkStatus = z.object({
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .exactOptional()
     .describe('Where clients connect: `host:port`, the first placement first.'),
+  peers: z
+    .array(peer)
+    .max(MAX_PEERS)
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['node'] })
+    .exactOptional()
+    .describe(
+      `Nodes whose peer address is known, with \`peering\`: the boot nodes, then the oldest; the first ${MAX_PEERS}. A ConfigMap named after the Network with \`-peers\` behind it says the same.`,
+    ),
 });
 export type NetworkStatus = DeepReadonly<z.output<typeof networkStatus>>;

@@ -22,6 +22,8 @@ import {
   unseen,
 } from './common.ts';
 import { networkStatus } from './network-status.ts';
+import { peering, peeringPorts } from './peering.ts';
+import { remediation, remediationHealth } from './remediation.ts';
 import { security, securityPorts } from './security.ts';
 
 const placement = z
@@ -78,6 +80,12 @@ export const networkSpec = z
         'Number of nodes in all, shared out in proportion to the replicas of the placements, the largest remainder first. Absent: their sum. This is what `kubectl scale` and autoscalers set.',
       ),
     balancer: balancer.exactOptional().describe('Load balancer, one for each placement. Absent: none.'),
+    peering: peering
+      .exactOptional()
+      .describe('How nodes find each other. Absent: they start all at once and are told of nobody.'),
+    remediation: remediation
+      .exactOptional()
+      .describe('Replacement of nodes that stay unhealthy. Absent: they are left as they are.'),
     security: security
       .exactOptional()
       .describe('Firewall of the nodes. Absent: only the balancer reaches them.'),
@@ -91,7 +99,9 @@ export const networkSpec = z
       .describe('Whether the operator leaves everything in the clouds as it is.'),
     deletionPolicy,
   })
-  .meta({ 'x-kubernetes-validations': [...securityPorts, ...balancerPorts] });
+  .meta({
+    'x-kubernetes-validations': [...securityPorts, ...balancerPorts, ...peeringPorts, ...remediationHealth],
+  });
 export type NetworkSpec = DeepReadonly<z.output<typeof networkSpec>>;
 
 export const network = z

@@ -11,6 +11,7 @@ import {
   init,
   metadata,
   observedGeneration,
+  portNumber,
   role,
   secretDelivery,
   unseen,
@@ -54,7 +55,7 @@ export const nodeSpec = z
 const machine = z.object({
   id: z.string().max(2048).describe("The cloud's id of it."),
   state: z
-    .enum(['pending', 'running', 'stopping', 'stopped', 'terminating', 'terminated'])
+    .enum(['pending', 'running', 'stopping', 'stopped', 'failed', 'terminating', 'terminated'])
     .exactOptional()
     .describe('State the cloud reports.'),
   zone: z.string().max(64).exactOptional().describe('Zone it runs in.'),
@@ -64,11 +65,35 @@ const machine = z.object({
   launchedAt: z.iso.datetime({ offset: true }).exactOptional().describe('When the cloud made it.'),
 });
 
+const address = z.object({
+  type: z
+    .enum(['Private', 'Public', 'Published'])
+    .describe(
+      '`Private`: inside its network. `Public`: on the internet. `Published`: where one port of the client is reached at another address.',
+    ),
+  address: z.string().max(512).describe('IP address or name.'),
+  port: portNumber.exactOptional().describe('Published: where the client listens.'),
+  protocol: z.enum(['TCP', 'UDP']).exactOptional().describe('Published: transport protocol of the port.'),
+  hostPort: portNumber.exactOptional().describe('Published: where it is reached instead.'),
+});
+
+const peer = z.object({
+  inside: z.string().max(2048).exactOptional().describe('For nodes of the same placement.'),
+  outside: z.string().max(2048).exactOptional().describe('For everybody else.'),
+});
+
 export const nodeStatus = z.object({
   observedGeneration,
   phase: z.enum(NODE_PHASES).exactOptional().describe('Where it is between request and gone.'),
   conditions,
   machine: machine.exactOptional().describe('The machine, as the cloud last showed it.'),
+  addresses: z
+    .array(address)
+    .max(128)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .exactOptional()
+    .describe('Where the machine is reached.'),
+  peer: peer.exactOptional().describe('Address by which its peers know it, with `peering`.'),
   attempt: z.int().min(0).exactOptional().describe('Launches that were begun for it.'),
   lastError: z
     .string()

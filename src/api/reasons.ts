@@ -19,6 +19,7 @@ export const REASONS = {
   Progressing: 'Steps are under way; the message names the next.',
   Launching: 'A machine was asked for.',
   Starting: 'The machine boots, or its balancer has not seen it healthy yet.',
+  WaitingForPeers: 'The node starts when the peer addresses of the boot nodes are known.',
   Replacing: 'Nodes of an earlier revision are replaced, one at a time.',
   Scaling: 'Nodes are added or removed.',
   Draining: 'The node is out of its balancer and open connections run out.',
@@ -35,7 +36,8 @@ export const REASONS = {
   NamespaceNotAllowed: 'The CloudCredential does not allow this namespace.',
   SecretNotFound: 'The Secret does not exist.',
   SecretKeyMissing: 'The Secret lacks a key, or the key is empty.',
-  SecretDeliveryRequired: 'A variable comes from a Secret and secretDelivery is None.',
+  SecretDeliveryRequired:
+    'A variable, a file or a registry login comes from a Secret and secretDelivery is None.',
   UserDataTooLarge: 'What the machine boots with exceeds what the cloud takes.',
   Unauthorized: 'The cloud refuses the identity, or what it wants to do.',
   InvalidRequest: 'The cloud says that what it was asked for is wrong; it waits for a new spec.',
@@ -47,6 +49,9 @@ export const REASONS = {
   QuotaExceeded: "The account's quota is used up; tried again slowly.",
   AccountChanged: 'The credential now belongs to another account than the one the machine was launched in.',
   NodesStalled: 'Some Nodes cannot go on without a person; the message names one and its trouble.',
+  PeersUnknown:
+    "No boot node's peer address became known in time; the nodes that wait for it go on when one does.",
+  MostlyUnhealthy: 'More than half of the nodes are unhealthy at once; none is replaced until fewer are.',
   NodesMissing: 'Machines are there and their Nodes are not: a restore, not a scale-down.',
   SweepHeld: 'More would be swept away than the hourly limit allows.',
   // It passes by itself.
@@ -56,7 +61,9 @@ export const REASONS = {
   AlreadyExists: 'Something of that name exists and is not ours.',
   LaunchFailed: 'The machine ended before it was Ready; the message has its state reason.',
   MachineLost: 'The machine ended behind our back; the Node is replaced.',
-  Unhealthy: 'The machine runs and a balancer it belongs to sees it unhealthy.',
+  Unhealthy: 'The machine runs, and its health check or a balancer it belongs to sees it unhealthy.',
+  Remediated: 'The node was unhealthy for too long and is replaced.',
+  UnknownVariable: 'A text refers to a variable by `$(NAME)` that has no value; it stays as it is.',
   SurplusMachine: 'There was more than one machine for a Node; all but one are removed.',
   Swept: 'A machine or resource with our tag and no object behind it is removed.',
   InternalError: 'The operator failed; tried again with backoff.',

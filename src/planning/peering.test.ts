@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_PEERS } from '../api/network-status.ts';
 import {
   electBootnodes,
   type ListedPeer,
   listPeers,
-  maxListedPeers,
   type PeerFacts,
   peersConfig,
   peersFrom,
@@ -175,9 +175,9 @@ describe('the list', () => {
   });
 
   test('keeps the boot nodes when there are too many', () => {
-    const many = Array.from({ length: maxListedPeers + 5 }, (_, index) => known(`n${index}`, index));
+    const many = Array.from({ length: MAX_PEERS + 5 }, (_, index) => known(`n${index}`, index));
     const peers = listPeers([...many, known('boot', 9_999)], ['boot']);
-    expect(peers).toHaveLength(maxListedPeers);
+    expect(peers).toHaveLength(MAX_PEERS);
     expect(peers[0]).toMatchObject({ node: 'boot', bootnode: true });
   });
 });
@@ -231,7 +231,7 @@ test('the ConfigMap of the largest Network fits into one', () => {
   const enode = (name: string) =>
     `enode://${'0123456789abcdef'.repeat(8)}@${name}.203.0.113.250:30303?discport=30304`;
   const placements = Array.from({ length: 32 }, (_, index) => `placement-${index}`);
-  const nodes = Array.from({ length: 2 * maxListedPeers }, (_, index) => {
+  const nodes = Array.from({ length: 2 * MAX_PEERS }, (_, index) => {
     const name = `${'n'.repeat(40)}-placement-12345-${index}`;
     return known(name, index, { inside: enode('a'), outside: enode('b'), placement: 'placement-1' });
   });

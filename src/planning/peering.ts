@@ -2,6 +2,7 @@
  * How the Nodes of a Network find each other: which are boot nodes, who may start, and whom each learns of. All of it
  * follows from the age of Nodes and machines, so that whoever looks arrives at the same answer and nothing has to be kept.
  */
+import { MAX_PEERS } from '../api/network-status.ts';
 
 /** One Node as far as peering cares. */
 export interface PeerFacts {
@@ -110,19 +111,17 @@ export interface ListedPeer {
   readonly outside?: string;
 }
 
-/** Peers in `status.peers` and the ConfigMap, the boot nodes always among them. */
-export const maxListedPeers = 500;
 /** Addresses in `$(PEERS)`: a program needs some to begin with, and user data has 16 KiB. */
 const maxVariablePeers = 100;
 
-/** Boot nodes first, in the order of their election, then the oldest machines. */
+/** For `status.peers` and the ConfigMap. Boot nodes first, in the order of their election, then the oldest machines. */
 export function listPeers(nodes: readonly PeerFacts[], bootnodes: readonly string[]): readonly ListedPeer[] {
   const rankOf = ({ name }: PeerFacts) =>
     bootnodes.includes(name) ? bootnodes.indexOf(name) : bootnodes.length;
   return nodes
     .filter((node) => !node.leaving && isKnown(node))
     .sort((a, b) => rankOf(a) - rankOf(b) || byAge(a, b))
-    .slice(0, maxListedPeers)
+    .slice(0, MAX_PEERS)
     .map(({ name, placement, inside, outside }) => ({
       node: name,
       placement,

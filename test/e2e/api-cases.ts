@@ -47,6 +47,7 @@ const roleArn = 'arn:aws:iam::123456789012:role/peerage';
 const where = 'spec.placements[0]';
 const ports = 'spec.client.ports';
 const env = 'spec.client.env';
+const files = 'spec.client.files';
 const ingress = 'spec.security.ingress';
 const inAws = 'spec.placements.0.aws';
 
@@ -142,13 +143,13 @@ export const networkRefusals: readonly Refusal[] = [
     'two health checks',
     { 'spec.client.health': { tcp: { port: 'rpc' }, http: { port: 'rpc' } } },
     'spec.client.health',
-    'exactly one of tcp and http',
+    'exactly one of tcp, http and jsonRpc',
   ],
   [
     'a health check without kind',
     { 'spec.client.health': {} },
     'spec.client.health',
-    'exactly one of tcp and http',
+    'exactly one of tcp, http and jsonRpc',
   ],
   [
     'a health check of no port',
@@ -173,6 +174,82 @@ export const networkRefusals: readonly Refusal[] = [
     { 'spec.client.health.intervalSeconds': 0 },
     'spec.client.health.intervalSeconds',
     'greater than or equal to 5',
+  ],
+  [
+    'a JSON-RPC health check of a UDP port',
+    { 'spec.client.health': { jsonRpc: { port: 'disc', method: 'm' } } },
+    'spec.client.health.jsonRpc.port',
+    'TCP port in client.ports',
+  ],
+  [
+    'a JSON-RPC health check without method',
+    { 'spec.client.health': { jsonRpc: { port: 'rpc' } } },
+    'spec.client.health.jsonRpc.method',
+    'Required',
+  ],
+  [
+    'a file twice',
+    {
+      [files]: [
+        { path: '/a', content: '' },
+        { path: '/a', content: '' },
+      ],
+    },
+    `${files}[1]`,
+    'Duplicate',
+  ],
+  ['a file without content', { [files]: [{ path: '/a' }] }, `${files}[0]`, 'exactly one of content and'],
+  ['a file at no absolute path', { [files]: [{ path: 'a', content: '' }] }, `${files}[0].path`, 'match'],
+  ['a file with a colon', { [files]: [{ path: '/a:b', content: '' }] }, `${files}[0].path`, 'match'],
+  ['a file that is a folder', { [files]: [{ path: '/a/', content: '' }] }, `${files}[0].path`, 'match'],
+  ['a file on a way back', { [files]: [{ path: '/a/../b', content: '' }] }, `${files}[0].path`, '..'],
+  [
+    'another pull policy',
+    { 'spec.client.imagePullPolicy': 'always' },
+    'spec.client.imagePullPolicy',
+    'supported values: "Always", "IfNotPresent", "Never"',
+  ],
+  [
+    'a pull secret without name',
+    { 'spec.client.imagePullSecret': {} },
+    'spec.client.imagePullSecret.name',
+    'Required',
+  ],
+  // Peering and remediation.
+  ['no address of peers', { 'spec.peering': {} }, 'spec.peering.address', 'Required'],
+  [
+    'an address of peers that is none',
+    { 'spec.peering': { address: {} } },
+    'spec.peering.address',
+    'set template, jsonRpc, or both',
+  ],
+  [
+    'no boot node',
+    { 'spec.peering': { bootnodes: 0, address: { template: 'a' } } },
+    'spec.peering.bootnodes',
+    'greater than or equal to 1',
+  ],
+  [
+    'an address to be asked for at a UDP port',
+    { 'spec.peering': { address: { jsonRpc: { port: 'disc', method: 'm' } } } },
+    'spec.peering.address.jsonRpc.port',
+    'TCP port in client.ports',
+  ],
+  [
+    'remediation of nobody at a time',
+    { 'spec.remediation': { maxUnhealthy: 0 } },
+    'spec.remediation.maxUnhealthy',
+    'greater than or equal to 1',
+  ],
+  [
+    'remediation that nothing calls for',
+    {
+      'spec.remediation': {},
+      'spec.client.health': undefined,
+      'spec.balancer': undefined,
+    },
+    'spec.remediation',
+    'needs client.health or a balancer',
   ],
   // Balancer.
   ['a balancer without ports', { 'spec.balancer.ports': [] }, 'spec.balancer.ports', 'at least 1'],
