@@ -35,7 +35,7 @@ const file = z
   .object({
     path: z
       .string()
-      .regex(/^\/[^:\s]*[^:\s/]$/)
+      .regex(/^\/[^:\s]+$/)
       .max(512)
       .describe('Absolute path in the container. The client can read it and nothing else.'),
     content: z.string().max(65_536).exactOptional().describe('Its text, with `$(NAME)` expanded.'),
@@ -51,7 +51,7 @@ const file = z
         message: 'set exactly one of content and valueFrom',
       },
       {
-        rule: "self.path.split('/').filter(part, part in ['', '.', '..']).size() == 1",
+        rule: "self.path.split('/').filter(part, part in ['', '.', '..']).size() <= 1",
         fieldPath: '.path',
         message: 'has an empty part, or one that is . or ..',
       },

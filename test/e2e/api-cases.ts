@@ -201,7 +201,7 @@ export const networkRefusals: readonly Refusal[] = [
   ['a file without content', { [files]: [{ path: '/a' }] }, `${files}[0]`, 'exactly one of content and'],
   ['a file at no absolute path', { [files]: [{ path: 'a', content: '' }] }, `${files}[0].path`, 'match'],
   ['a file with a colon', { [files]: [{ path: '/a:b', content: '' }] }, `${files}[0].path`, 'match'],
-  ['a file that is a folder', { [files]: [{ path: '/a/', content: '' }] }, `${files}[0].path`, 'match'],
+  ['a file that is a folder', { [files]: [{ path: '/a/', content: '' }] }, `${files}[0].path`, 'empty part'],
   ['a file on a way back', { [files]: [{ path: '/a/../b', content: '' }] }, `${files}[0].path`, '..'],
   [
     'another pull policy',
