@@ -1,7 +1,7 @@
 /** `client`: the program that runs on every node. */
 import { z } from 'zod';
 import { type DeepReadonly, portName, portNumber } from './common.ts';
-import { jsonRpcCall } from './json-rpc.ts';
+import { json, jsonRpcCall } from './json-rpc.ts';
 
 const secretKeyRef = z.object({
   name: z.string().min(1).max(253).describe('Name of the Secret, in the same namespace.'),
@@ -99,8 +99,7 @@ const health = z
     jsonRpc: z
       .object({
         ...jsonRpcCall,
-        result: z
-          .unknown()
+        result: json
           .exactOptional()
           .describe(
             'What the `result` of the answer has to be: `false`, `"0x1"`. Absent: anything, if it is no error.',

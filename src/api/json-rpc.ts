@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { portName } from './common.ts';
 
+/** Any JSON. The API server checks nothing of it. */
+export const json = z.unknown().pipe(z.json());
+
 export const jsonRpcCall = {
   port: portName.describe('Name of the port to ask.'),
   path: z
@@ -12,7 +15,7 @@ export const jsonRpcCall = {
     .describe('Path to post to.'),
   method: z.string().min(1).max(256).describe('Method to call: `eth_blockNumber`.'),
   params: z
-    .array(z.unknown())
+    .array(json)
     .max(32)
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .exactOptional()

@@ -51,6 +51,19 @@ describe('parsing an object', () => {
     expect(parsed).toMatchObject({ ok: true, value: { spec: { aws: { runInstances } } } });
   });
 
+  test.for([false, null, 0, '', '0x1', [1, [2]], { syncing: { highest: 3 } }])(
+    'reads the result that a health check expects as it is: %j',
+    (result) => {
+      const ports = [{ name: 'rpc', port: 8545 }];
+      const health = { jsonRpc: { port: 'rpc', method: 'm', params: [result], result } };
+      const client = { ...node.spec.client, ports, health };
+
+      expect(parseNode({ ...node, spec: { ...node.spec, client } })).toMatchObject({
+        value: { spec: { client: { health: { jsonRpc: { path: '/', params: [result], result } } } } },
+      });
+    },
+  );
+
   test('reads a quantity written as a number as the string it stands for', () => {
     const client = { ...node.spec.client, resources: { cpu: 2, memory: '4Gi' } };
 

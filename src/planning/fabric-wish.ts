@@ -78,13 +78,17 @@ function healthCheck(
 ): NonNullable<FabricWish['balancer']>['health'] {
   const { health } = client;
   const intervalSeconds = health?.intervalSeconds ?? 10;
-  const named = health?.http?.port ?? health?.tcp?.port;
+  const named = (health?.http ?? health?.tcp ?? health?.jsonRpc)?.port;
   const balanced = client.ports?.find(
     ({ port, protocol }) => protocol === 'TCP' && ports.some(({ targetPort }) => targetPort === port),
   );
   const chosen = client.ports?.find(({ name }) => name === named) ?? balanced;
   const port =
     (chosen ?? client.ports?.find(({ protocol }) => protocol === 'TCP'))?.port ?? ports[0]?.targetPort ?? 1;
+  if (health?.jsonRpc !== undefined) {
+    const { port: _, ...call } = health.jsonRpc;
+    return { protocol: 'TCP', port, call, intervalSeconds };
+  }
   if (health?.http === undefined) return { protocol: 'TCP', port, intervalSeconds };
   return { protocol: 'HTTP', port, path: health.http.path, status: health.http.status, intervalSeconds };
 }
