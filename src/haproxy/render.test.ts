@@ -68,7 +68,7 @@ describe('the configuration', () => {
 
 describe('who may connect', () => {
   const about = (sourceRanges: readonly string[]) =>
-    linesOf([port({ sourceRanges })]).filter((line) => /^(bind .*:80\b|acl|tcp-request)/.test(line));
+    linesOf([port({ sourceRanges })]).filter((line) => /^(bind .*:80\b|acl allowed|tcp-request)/.test(line));
 
   it('is everybody of IPv4 by IPv4 alone, and everybody of both by both', () => {
     expect(about(['0.0.0.0/0'])).toEqual(['bind 0.0.0.0:80']);

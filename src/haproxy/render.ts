@@ -15,8 +15,10 @@ import {
 /** Name of the proxy of a port, as the statistics tell it. */
 export const poolOf = (port: number): string => `port-${port}`;
 
-/** Where the statistics' port answers 200 as long as the process takes connections: for probes. */
+/** Where the statistics' port answers 200 as long as the process takes connections. */
 export const ALIVE_PATH = '/alive';
+/** Where it answers 200 while some port has a server that is up, and 503 otherwise. */
+export const READY_PATH = '/ready';
 
 /** Words of a line are limited to 64, and all ranges of one list are alternatives. */
 const RANGES_PER_LINE = 32;
@@ -37,7 +39,7 @@ export function renderHaproxy(balancing: Balancing): string {
     globals(balancing.drainSeconds),
     ...(hasNames(balancing) ? [RESOLVERS] : []),
     DEFAULTS,
-    stats(balancing.stats),
+    stats(balancing),
     ...balancing.ports.map(listen),
   ];
   return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`;
@@ -90,13 +92,16 @@ const DEFAULTS: readonly string[] = [
   '  option srvtcpka',
 ];
 
-function stats({ address, port }: Balancing['stats']): readonly string[] {
+function stats({ stats: { address, port }, ports }: Balancing): readonly string[] {
   return [
     'frontend stats',
     '  mode http',
     `  bind ${bindAddress(address, port)}`,
     '  timeout client 10s',
     `  monitor-uri ${ALIVE_PATH}`,
+    ...ports.map((balanced) => `  acl serving nbsrv(${poolOf(balanced.port)}) gt 0`),
+    ...(ports.length > 0 ? [`  http-request return status 200 if { path ${READY_PATH} } serving`] : []),
+    `  http-request return status 503 if { path ${READY_PATH} }`,
     '.if feature(PROMEX)',
     '  http-request use-service prometheus-exporter if { path /metrics }',
     '.endif',
