@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
-import { CloudError, type Workload } from '../cloud.ts';
-import { quote } from './shell.ts';
+import { CloudError, ROW, type Workload } from '../cloud.ts';
+import { quote, quoteRow } from './shell.ts';
 import { script, userData } from './userdata.ts';
 
 const run = promisify(execFile);
@@ -27,6 +27,23 @@ const plain: Workload = {
   ports: [],
 };
 const threeRows = [4, 7, 9].map((index) => ({ name: `net-east-row${index}`, index }));
+
+/** What a shell, a here-document or an environment file might not leave alone. */
+const awkward = [
+  'plain',
+  '',
+  ' spaces  around ',
+  'a=b=c',
+  `it's "quoted" and \\ escaped \\n`,
+  '$HOME $(reboot) `reboot` %h %%',
+  'two\nlines\n\n',
+  'line end\r\n',
+  'END\nEND_\nafter the end',
+  '#comment',
+  '!history * ? [a-z] ~ {a,b} <in >out | & ;',
+  'ünïcödé 漢字 🚀',
+  '\t\u0001\u007f',
+];
 
 describe('what a machine boots with', () => {
   test('installs a runtime where there is none, and starts the workload as a unit', async () => {
@@ -71,27 +88,92 @@ describe('what a machine boots with', () => {
     expect(machine.asked).toEqual(['PUT /latest/api/token', 'GET /latest/meta-data/ami-launch-index']);
   });
 
-  test.each([
-    'plain',
-    '',
-    ' spaces  around ',
-    'a=b=c',
-    `it's "quoted" and \\ escaped \\n`,
-    '$HOME $(reboot) `reboot` %h %%',
-    'two\nlines\n\n',
-    'line end\r\n',
-    'END\nEND_\nafter the end',
-    '#comment',
-    '!history * ? [a-z] ~ {a,b} <in >out | & ;',
-    'ünïcödé 漢字 🚀',
-    '\t\u0001\u007f',
-  ])('carries the value %j into the workload unchanged', async (value) => {
+  test.each(awkward)('carries the value %j into the workload unchanged', async (value) => {
     const secret = { name: 'SECRET', value: { reveal: () => value } };
     const workload = { ...plain, env: [{ name: 'my.odd-NAME_1', value }], secrets: [secret], args: [value] };
     const args = await (await boot(script(workload, threeRows), { launchIndex: 0 })).start();
     expect(args).toContain(`my.odd-NAME_1=${value}`);
     expect(args).toContain(`SECRET=${value}`);
     expect(args.at(-1)).toBe(value);
+  });
+
+  test.each([0, 1, 2])(
+    'the machine launched as number %i puts its row where the placeholders stand',
+    async (launchIndex) => {
+      const text = `it's <${ROW.name}> $node ${ROW.index}${ROW.name}`;
+      const secret = { reveal: () => text };
+      const workload: Workload = {
+        ...plain,
+        command: [text, text],
+        args: [ROW.index],
+        env: [{ name: 'A', value: text }],
+        secrets: [{ name: 'B', value: secret }],
+        files: [{ path: '/a', content: text }],
+        secretFiles: [{ path: '/b', content: secret }],
+      };
+      const machine = await boot(script(workload, threeRows), { launchIndex });
+      const args = await machine.start();
+      const row = threeRows[launchIndex];
+      const expected = `it's <${row?.name}> $node ${row?.index}${row?.name}`;
+      expect(args).toContain(`A=${expected}`);
+      expect(args).toContain(`B=${expected}`);
+      expect(args[args.indexOf('--entrypoint') + 1]).toBe(expected);
+      expect(args.slice(-2)).toEqual([expected, String(row?.index)]);
+      expect(await machine.mounted('/a')).toBe(expected);
+      expect(await machine.mounted('/b')).toBe(expected);
+    },
+  );
+
+  test.each(awkward)('puts a file of just %j into the workload', async (content) => {
+    const secretFiles = [{ path: '/etc/secret', content: { reveal: () => content } }];
+    const workload = { ...plain, files: [{ path: '/etc/plain', content }], secretFiles };
+    const machine = await boot(script(workload, threeRows), { launchIndex: 0 });
+    await machine.start();
+    expect(await machine.mounted('/etc/plain')).toBe(content);
+    expect(await machine.mounted('/etc/secret')).toBe(content);
+  });
+
+  test.each(['/a b', `/it's`, '/a,b', '/a"b', '/$HOME'])('mounts a file at %j', async (path) => {
+    const workload = { ...plain, files: [{ path, content: 'x' }] };
+    const machine = await boot(script(workload, threeRows), { launchIndex: 0 });
+    await machine.start();
+    expect(await machine.mounted(path)).toBe('x');
+  });
+
+  test('files are read-only in the workload, and only root finds them on the machine', async () => {
+    const workload = { ...plain, files: [{ path: '/a', content: 'x' }] };
+    const machine = await boot(script(workload, threeRows), { launchIndex: 0 });
+    const args = await machine.start();
+    expect(args[args.indexOf('--mount') + 1]).toMatch(/,readonly$/);
+    expect((await stat(join(machine.dir, 'files'))).mode & 0o077).toBe(0);
+    expect((await stat(join(machine.dir, 'files', '0'))).mode & 0o777).toBe(0o444);
+  });
+
+  test.each([
+    ['IfNotPresent', []],
+    ['Always', ['--pull', 'always']],
+    ['Never', ['--pull', 'never']],
+  ] as const)('fetches the image as the policy %s says', async (pullPolicy, expected) => {
+    const machine = await boot(script({ ...plain, pullPolicy }, threeRows), { launchIndex: 0 });
+    const args = await machine.start();
+    const at = args.indexOf('--pull');
+    expect(at < 0 ? [] : args.slice(at, at + 2)).toEqual(expected);
+  });
+
+  test('logs in at registries with the text it was given, which only root can read', async () => {
+    const text = `{"auths":{"registry.example.org":{"auth":"it's $x"}}}`;
+    const workload = { ...plain, registryLogins: { reveal: () => text } };
+    const machine = await boot(script(workload, threeRows), { launchIndex: 0 });
+    const args = await machine.start();
+    expect(args.slice(0, 3)).toEqual(['--config', join(machine.dir, 'docker'), 'run']);
+    const file = join(machine.dir, 'docker', 'config.json');
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(JSON.parse(text));
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await stat(join(machine.dir, 'docker'))).mode & 0o077).toBe(0);
+  });
+
+  test('is the same text as ever for who asks for none of this', () => {
+    expect(script(plain, threeRows)).not.toMatch(/files|config|mount|pull/);
   });
 
   test('command replaces the entrypoint, args follow it, and limits are in the words of Docker', async () => {
@@ -203,8 +285,10 @@ interface Booted {
   readonly calls: readonly string[];
   /** Requests that the metadata service got. */
   readonly asked: readonly string[];
-  /** Does what the unit does, and answers the arguments of `docker run`. */
+  /** Does what the unit does, and answers the arguments of `docker`. */
   start(): Promise<readonly string[]>;
+  /** The text of the file that `docker` was told to mount there. */
+  mounted(path: string): Promise<string>;
 }
 
 interface Machine {
@@ -237,7 +321,7 @@ async function boot(text: string, { launchIndex, installer, metadataFails = 0 }:
   await command('curl', `exec /usr/bin/curl --connect-to 169.254.169.254:80:127.0.0.1:${metadata.port} "$@"`);
   await command('systemctl', note('systemctl'));
   await command('recorded', note('recorded'));
-  const docker = `[ "$1" = run ] && for arg in "$@"; do printf '%s\\0' "$arg"; done >${argv}; exit 0`;
+  const docker = `case " $* " in *' run '*) for arg; do printf '%s\\0' "$arg"; done >${argv} ;; esac`;
   if (installer === undefined) await command('docker', docker);
   else await command(installer, note(installer));
 
@@ -246,6 +330,7 @@ async function boot(text: string, { launchIndex, installer, metadataFails = 0 }:
   await run('/bin/sh', ['-c', local], { env: { PATH: bin } });
   if (installer !== undefined) await command('docker', docker);
   const noted = (await readFile(notes, 'utf8')).split('\n').filter((line) => line !== '');
+  const given = async () => (await readFile(argv, 'utf8')).split('\0').slice(0, -1);
   return {
     dir,
     unit: await readFile(join(units, 'peerage.service'), 'utf8'),
@@ -253,9 +338,22 @@ async function boot(text: string, { launchIndex, installer, metadataFails = 0 }:
     asked: metadata.asked,
     start: async () => {
       await run(join(dir, 'run'), [], { env: { PATH: bin } });
-      return (await readFile(argv, 'utf8')).split('\0').slice(0, -1);
+      return await given();
+    },
+    mounted: async (path) => {
+      const args = await given();
+      const mounts = args.filter((_, position) => args[position - 1] === '--mount').map(csv);
+      const found = mounts.find((fields) => fields.includes(`target=${path}`));
+      const source = found?.find((field) => field.startsWith('source='))?.slice('source='.length);
+      return await readFile(source ?? `nothing is mounted at ${path}`, 'utf8');
     },
   };
+}
+
+/** A line of CSV as https://pkg.go.dev/encoding/csv reads it, which is what Docker does with a mount. */
+function csv(line: string): readonly string[] {
+  const fields = line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g);
+  return [...fields].map(([, quoted, bare = '']) => quoted?.replaceAll('""', '"') ?? bare);
 }
 
 async function startMetadata(
@@ -284,6 +382,16 @@ async function startMetadata(
   if (address === null || typeof address === 'string') throw new Error('no port');
   return { port: address.port, asked };
 }
+
+test.each([
+  ['', ''],
+  [ROW.name, 'a b*'],
+  [`${ROW.index}'`, "7'"],
+  ['$node', '$node'],
+])('a quoted row %j is one word', async (text, word) => {
+  const { stdout } = await run('/bin/sh', ['-c', `node='a b*'; index=7; printf '[%s]' ${quoteRow(text)} b`]);
+  expect(stdout).toBe(`[${word}][b]`);
+});
 
 test('a quoted word is one word', async () => {
   const { stdout } = await run('/bin/sh', ['-c', `printf '[%s]' ${quote("it's; $x")} b`]);

@@ -6,7 +6,7 @@
 import { gzipSync } from 'node:zlib';
 import { CloudError, type LaunchRequest, type Workload } from '../cloud.ts';
 import { dockerCpus, dockerMemory } from './quantity.ts';
-import { heredoc, quote } from './shell.ts';
+import { heredoc, quote, quoteRow, writeExactly } from './shell.ts';
 
 /** Of the bytes before base64. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html */
 const limitBytes = 16_384;
@@ -72,7 +72,7 @@ ${rows.map(({ name, index }, position) => `${position}) node=${quote(name)} inde
 *) echo "no row for launch index $launch_index" >&2; exit 1 ;;
 esac
 printf 'node=%s\\nindex=%s\\n' "$node" "$index" >/opt/peerage/row
-
+${files(workload)}${logins(workload)}
 ${heredoc('/opt/peerage/run', launcher(workload))}
 chmod 700 /opt/peerage/run
 ${heredoc('/etc/systemd/system/peerage.service', unit)}
@@ -95,22 +95,62 @@ chmod 700 /opt/peerage/init
 `;
 }
 
+/** Mounted one by one. Everybody in the container may read them, and on the machine only root comes as far as their folder. */
+function files(workload: Workload): string {
+  const all = filesOf(workload);
+  if (all.length === 0) return '';
+  const lines = all.flatMap(({ at, content }) => [writeExactly(at, content), `chmod 444 ${at}`]);
+  return `
+mkdir -p -m 700 /opt/peerage/files
+${lines.join('\n')}
+`;
+}
+
+function filesOf({ files: plain, secretFiles }: Workload) {
+  const all = [...plain, ...secretFiles.map(({ path, content }) => ({ path, content: content.reveal() }))];
+  return all.map((file, position) => ({ ...file, at: `/opt/peerage/files/${position}` }));
+}
+
+/** The text is what Docker's own configuration file looks like. */
+function logins({ registryLogins }: Workload): string {
+  if (registryLogins === undefined) return '';
+  return `
+mkdir -p -m 700 /opt/peerage/docker
+${heredoc('/opt/peerage/docker/config.json', registryLogins.reveal())}
+chmod 600 /opt/peerage/docker/config.json
+`;
+}
+
+/** https://docs.docker.com/reference/cli/docker/container/run/#pull */
+const PULL = { Always: ['--pull always'], IfNotPresent: [], Never: ['--pull never'] } as const;
+
+/** One value of `--mount`, which Docker reads as a line of CSV. */
+function mount(at: string, path: string): string {
+  const target = `target=${path}`;
+  const field = /[",\n\r]/.test(target) ? `"${target.replaceAll('"', '""')}"` : target;
+  return `type=bind,source=${at},${field},readonly`;
+}
+
 /**
  * Values stand in the arguments, in single quotes, because nothing else carries all of them: systemd's and Docker's
  * environment files both lose some line ends. The host's network is used as it is: peers see the machine's own address,
  * and `ports` needs no mapping.
  */
-function launcher({ image, command, args, env, secrets, resources }: Workload): string {
+function launcher(workload: Workload): string {
+  const { image, command, args, env, secrets, resources, pullPolicy, registryLogins } = workload;
   const [entrypoint, ...rest] = command ?? [];
   const values = [...env, ...secrets.map(({ name, value }) => ({ name, value: value.reveal() }))];
+  const docker = registryLogins === undefined ? 'docker' : 'docker --config /opt/peerage/docker';
   const words = [
-    'exec docker run --rm --name peerage --network host --log-driver none',
+    `exec ${docker} run --rm --name peerage --network host --log-driver none`,
     '--env PEERAGE_NODE="$node" --env PEERAGE_INDEX="$index"',
-    ...values.map(({ name, value }) => `--env ${quote(`${name}=${value}`)}`),
+    ...values.map(({ name, value }) => `--env ${quoteRow(`${name}=${value}`)}`),
+    ...filesOf(workload).map(({ at, path }) => `--mount ${quote(mount(at, path))}`),
+    ...PULL[pullPolicy],
     ...(resources?.cpu === undefined ? [] : [`--cpus ${dockerCpus(resources.cpu)}`]),
     ...(resources?.memory === undefined ? [] : [`--memory ${dockerMemory(resources.memory)}`]),
-    ...(entrypoint === undefined ? [] : [`--entrypoint ${quote(entrypoint)}`]),
-    [image, ...rest, ...(args ?? [])].map(quote).join(' '),
+    ...(entrypoint === undefined ? [] : [`--entrypoint ${quoteRow(entrypoint)}`]),
+    [image, ...rest, ...(args ?? [])].map(quoteRow).join(' '),
   ];
   return `#!/bin/sh
 . /opt/peerage/row
