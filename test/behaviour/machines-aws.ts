@@ -11,11 +11,27 @@ import {
 import { aws } from '../../src/clouds/aws/index.ts';
 import { awsPlacement } from '../../src/clouds/aws/schema.ts';
 import type { CallGate } from '../../src/clouds/cloud.ts';
-import type { MachinesStage } from './machines-suite.ts';
+import type { Abilities, MachinesStage } from './machines-suite.ts';
+
+export interface AwsAbilities extends Abilities {
+  /** Tags the network interfaces of machines. */
+  readonly interfaceTags: boolean;
+}
+
+/** What AWS itself does. */
+export const AWS_CAN: AwsAbilities = {
+  repeat: true,
+  compare: true,
+  remember: true,
+  batches: 'many',
+  protect: true,
+  untag: true,
+  interfaceTags: true,
+};
 
 export interface AwsStageOptions {
   readonly url: string;
-  readonly can: MachinesStage['can'];
+  readonly can: AwsAbilities;
   readonly settle: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly now: () => number;
@@ -68,6 +84,8 @@ export async function createAwsStage({
     can,
     spec,
     attachment: { zones, firewalls: [GroupId] },
+    image: 'example.org/node:1',
+    unknownIds: ['i-0123456789abcdef0', 'i-0123456789abcdef1', 'i-0123456789abcdef2'],
     refusals: [
       { what: 'an unknown image', spec: { image: { id: 'ami-0123456789abcdef0' } }, code: 'notFound' },
       { what: 'an unknown parameter', spec: { image: { ssmParameter: '/nothing/here' } }, code: 'notFound' },

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CloudSession, Machine } from '../../src/clouds/cloud.ts';
 import { createFakeClock, type FakeClock } from '../../src/runtime/fake-clock.ts';
 import { type AwsSandbox, startAwsSandbox } from '../../src/sandbox/aws/sandbox.ts';
-import { createAwsStage } from './machines-aws.ts';
+import { AWS_CAN, createAwsStage } from './machines-aws.ts';
 import { createTenant, type MachinesStage, never, refusalOf, type Tenant } from './machines-suite.ts';
 
 let clock: FakeClock;
@@ -17,7 +17,7 @@ beforeEach(async () => {
   vi.stubEnv('AWS_ENDPOINT_URL', sandbox.url);
   stage = await createAwsStage({
     url: sandbox.url,
-    can: { repeat: true, batches: true, interfaceTags: true },
+    can: AWS_CAN,
     now: clock.now,
     settle: () => clock.advance(60_000),
     stop: sandbox.stop,

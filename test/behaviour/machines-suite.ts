@@ -11,32 +11,39 @@ import {
   type Workload,
 } from '../../src/clouds/cloud.ts';
 
+/** What a cloud, or the referee that plays it, does. What it cannot is not tried on it. */
+export interface Abilities {
+  /** A token used again answers the first set. */
+  readonly repeat: boolean;
+  /** A token used again for something else is spent. */
+  readonly compare: boolean;
+  /** Machines stay to be seen for a while after their end, and so their tokens are spent. */
+  readonly remember: boolean;
+  /** What one launch may ask for: many machines, many of which it brings one, or just one. */
+  readonly batches: 'many' | 'one of many' | 'one';
+  /** A person can protect a machine against removal. */
+  readonly protect: boolean;
+  /** Our tags can be taken off a machine. */
+  readonly untag: boolean;
+}
+
 /** A cloud to try machines in, and hands in it that are not ours. */
 export interface MachinesStage {
-  /** What the referee does as the real cloud does. What it cannot, is not tried on it. */
-  readonly can: {
-    /** Remembers launch tokens. */
-    readonly repeat: boolean;
-    /** Starts as many machines as a launch asks for, and not just one. */
-    readonly batches: boolean;
-    /** Tags the network interfaces of machines. */
-    readonly interfaceTags: boolean;
-  };
+  readonly can: Abilities;
   open(cluster: string): Promise<CloudSession>;
   /** A placement's cloud member with nothing in it that is not needed. */
   readonly spec: Readonly<Record<string, unknown>>;
   readonly attachment: Attachment;
-  /** What the cloud must refuse: a change of the spec or of the attachment, and as what. */
-  readonly refusals: readonly {
-    readonly what: string;
-    readonly spec?: Readonly<Record<string, unknown>>;
-    readonly attachment?: Partial<Attachment>;
-    readonly code: CloudErrorCode;
-  }[];
+  /** An image that the cloud's machines can run. */
+  readonly image: string;
+  /** Three ids as the cloud makes them, of machines that never were. */
+  readonly unknownIds: readonly [string, string, string];
+  /** What the cloud must refuse: a change of the spec, the attachment or the workload, and as what. */
+  readonly refusals: readonly (Change & { readonly what: string; readonly code: CloudErrorCode })[];
   /** Starts a machine past the operator. */
   foreign(tags: Readonly<Record<string, string>>): Promise<string>;
   /** Protects a machine against removal, as a person with the right to might. */
-  protect(id: string): Promise<void>;
+  protect?(id: string): Promise<void>;
   /** Tags of a machine and of all that came with it. */
   tags(id: string): Promise<readonly Readonly<Record<string, string>>[]>;
   /** Lets time go by until nothing is on its way any more. */
@@ -44,9 +51,15 @@ export interface MachinesStage {
   stop(): Promise<void>;
 }
 
+/** How a launch differs from the stage's plainest. */
+export interface Change {
+  readonly spec?: Readonly<Record<string, unknown>>;
+  readonly attachment?: Partial<Attachment>;
+  readonly workload?: Partial<Workload>;
+}
+
 export const never = new AbortController().signal;
-const workload: Workload = {
-  image: 'example.org/node:1',
+const workload: Omit<Workload, 'image'> = {
   env: [],
   secrets: [],
   files: [],
@@ -78,20 +91,27 @@ export async function createTenant(stage: MachinesStage) {
   const prepare = async (
     name: string,
     count: number,
-    { spec = {}, attachment = {} }: { spec?: object; attachment?: Partial<Attachment> } = {},
+    { spec = {}, attachment = {}, workload: program = {} }: Change = {},
   ): Promise<LaunchRequest> => {
     const pinned = await machines.pin({ ...stage.spec, ...spec }, never);
     const resolved = await machines.resolve(pinned, { ...stage.attachment, ...attachment }, zone, never);
     const rows = Array.from({ length: count }, (_, index) => ({ name: `dev-east-${index}`, index }));
-    return { token: `${cluster}/${name}`, owner, spec: pinned, resolved, rows, workload };
+    return {
+      token: `${cluster}/${name}`,
+      owner,
+      spec: pinned,
+      resolved,
+      rows,
+      workload: { ...workload, image: stage.image, ...program },
+    };
   };
   return {
     ...session,
     cluster,
     owner,
     prepare,
-    launch: async (name: string, count: number) => {
-      const answer = await machines.launch(await prepare(name, count), never);
+    launch: async (name: string, count: number, change: Change = {}) => {
+      const answer = await machines.launch(await prepare(name, count, change), never);
       return answer.machines.map(({ id }) => id);
     },
     listed: async () => (await machines.list(never)).map(({ id }) => id).sort(),
@@ -106,7 +126,8 @@ export async function createTenant(stage: MachinesStage) {
 }
 export type Tenant = Awaited<ReturnType<typeof createTenant>>;
 
-export function describeMachines(start: () => Promise<MachinesStage>, can: MachinesStage['can']): void {
+export function describeMachines(start: () => Promise<MachinesStage>, can: Abilities): void {
+  const few = can.batches === 'many' ? 2 : 1;
   let stage: MachinesStage;
   let tenant: Tenant;
 
@@ -129,14 +150,14 @@ export function describeMachines(start: () => Promise<MachinesStage>, can: Machi
       expect(await tenant.machines.list(never)).toMatchObject([{ id: machines[0]?.id, ...told }]);
     });
 
-    test.runIf(can.batches)('makes one machine for each row, numbered from 0', async () => {
+    test.runIf(can.batches === 'many')('makes one machine for each row, numbered from 0', async () => {
       const { machines, shortage } = await tenant.machines.launch(await tenant.prepare('token-a', 5), never);
       expect(machines.map(({ launch }) => launch?.index).sort()).toEqual([0, 1, 2, 3, 4]);
       expect(new Set(machines.map(({ id }) => id)).size).toBe(5);
       expect(shortage).toBeUndefined();
     });
 
-    test.runIf(!can.batches)('says so when fewer came than were asked for', async () => {
+    test.runIf(can.batches === 'one of many')('says so when fewer came than were asked for', async () => {
       const answer = await tenant.machines.launch(await tenant.prepare('token-a', 3), never);
       expect(answer.machines).toHaveLength(1);
       expect(answer.shortage).toMatchObject({ code: 'outOfCapacity', outcome: 'none' });
@@ -145,7 +166,7 @@ export function describeMachines(start: () => Promise<MachinesStage>, can: Machi
     test.runIf(can.repeat)(
       'again with the same token answers the first set and makes no second',
       async () => {
-        const request = await tenant.prepare('token-a', 2);
+        const request = await tenant.prepare('token-a', few);
         const first = await tenant.machines.launch(request, never);
         // As it comes back from a launch record.
         const kept = {
@@ -159,24 +180,43 @@ export function describeMachines(start: () => Promise<MachinesStage>, can: Machi
       },
     );
 
-    test.runIf(can.repeat)('with a token spent on something else makes nothing, and says so', async () => {
+    test.runIf(can.repeat && !can.remember)(
+      'again with the same token after its machine is gone makes one, and no more',
+      async () => {
+        const request = await tenant.prepare('token-a', 1);
+        const first = await tenant.machines.launch(request, never);
+        await tenant.machines.remove(
+          first.machines.map(({ id }) => id),
+          never,
+        );
+        await stage.settle();
+        const second = await tenant.machines.launch(request, never);
+        await tenant.machines.launch(request, never);
+        expect(await tenant.listed()).toEqual(second.machines.map(({ id }) => id));
+      },
+    );
+
+    test.runIf(can.compare)('with a token spent on something else makes nothing, and says so', async () => {
       await tenant.launch('token-a', 1);
       const other = await tenant.prepare('token-a', 2);
       expect(await tenant.machines.launch(other, never)).toMatchObject({ machines: [], spent: true });
       expect(await tenant.listed()).toHaveLength(1);
     });
 
-    test.runIf(can.repeat)('with a token whose machines have ended makes nothing, and says so', async () => {
-      const request = await tenant.prepare('token-a', 1);
-      const { machines } = await tenant.machines.launch(request, never);
-      await tenant.machines.remove(
-        machines.map(({ id }) => id),
-        never,
-      );
-      await stage.settle();
-      expect(await tenant.machines.launch(request, never)).toMatchObject({ machines: [], spent: true });
-      expect(await tenant.living()).toEqual([]);
-    });
+    test.runIf(can.repeat && can.remember)(
+      'with a token whose machines have ended makes nothing, and says so',
+      async () => {
+        const request = await tenant.prepare('token-a', 1);
+        const { machines } = await tenant.machines.launch(request, never);
+        await tenant.machines.remove(
+          machines.map(({ id }) => id),
+          never,
+        );
+        await stage.settle();
+        expect(await tenant.machines.launch(request, never)).toMatchObject({ machines: [], spent: true });
+        expect(await tenant.living()).toEqual([]);
+      },
+    );
 
     test('of one pinned spec always takes the same image', async () => {
       const pinned = await tenant.machines.pin(stage.spec, never);
@@ -213,7 +253,7 @@ export function describeMachines(start: () => Promise<MachinesStage>, can: Machi
       expect(await tenant.listed()).toEqual([]);
     });
 
-    test('a zone without a subnet is refused before anything is asked for', async () => {
+    test('a zone that is not attached to is refused before anything is asked for', async () => {
       const resolved = tenant.machines.resolve(stage.spec, stage.attachment, 'nowhere-1a', never);
       expect(await refusalOf(resolved)).toMatchObject({ code: 'invalid', outcome: 'none' });
     });
@@ -229,7 +269,7 @@ export function describeMachines(start: () => Promise<MachinesStage>, can: Machi
       other.close();
     });
 
-    test('lists machines that have ended, too', async () => {
+    test.runIf(can.remember)('lists machines that have ended, too', async () => {
       const ids = await tenant.launch('token-a', 1);
       await tenant.machines.remove(ids, never);
       await stage.settle();
@@ -248,7 +288,7 @@ export function describeMachines(start: () => Promise<MachinesStage>, can: Machi
 
     test('reads single machines; those nobody knows are absent', async () => {
       const [id = ''] = await tenant.launch('token-a', 1);
-      const read = await tenant.machines.read(['i-0123456789abcdef0', id], never);
+      const read = await tenant.machines.read([stage.unknownIds[0], id], never);
       expect(read.map((machine) => machine.id)).toEqual([id]);
     });
 
@@ -269,15 +309,14 @@ export function describeMachines(start: () => Promise<MachinesStage>, can: Machi
 
     test('is not held up by machines that are long gone', async () => {
       const ids = await tenant.launch('token-a', 1);
-      const unknown = ['i-0123456789abcdef0', 'i-0123456789abcdef1', 'i-0123456789abcdef2'];
-      expect((await tenant.machines.remove([...unknown, ...ids], never)).refused.size).toBe(0);
+      expect((await tenant.machines.remove([...stage.unknownIds, ...ids], never)).refused.size).toBe(0);
       expect(await tenant.living()).toEqual([]);
     });
 
-    test('is refused for a protected machine alone', async () => {
+    test.runIf(can.protect)('is refused for a protected machine alone', async () => {
       const ids = await Promise.all(['a', 'b', 'c'].map((name) => tenant.launch(`token-${name}`, 1)));
       const [[kept = ''] = []] = ids;
-      await stage.protect(kept);
+      await stage.protect?.(kept);
       const { refused } = await tenant.machines.remove(ids.flat(), never);
       expect([...refused.keys()]).toEqual([kept]);
       expect(refused.get(kept)).toMatchObject({ code: 'unauthorized', outcome: 'none' });
@@ -308,11 +347,24 @@ export function describeMachines(start: () => Promise<MachinesStage>, can: Machi
       const ids = await tenant.launch('token-a', 1);
       await tenant.machines.release(ids, never);
       expect(await tenant.listed()).toEqual([]);
-      for (const tags of await stage.tags(ids[0] ?? '')) expect(tags).not.toHaveProperty([TAGS.cluster]);
       await stage.settle();
       expect(await tenant.machines.read(ids, never)).toMatchObject([
         { state: 'running', owner: { cluster: '' } },
       ]);
+    });
+
+    test.runIf(can.untag)('takes our tag off everything that came with it', async () => {
+      const ids = await tenant.launch('token-a', 1);
+      await tenant.machines.release(ids, never);
+      for (const tags of await stage.tags(ids[0] ?? '')) expect(tags).not.toHaveProperty([TAGS.cluster]);
+    });
+
+    test('what was released is removed by nobody', async () => {
+      const ids = await tenant.launch('token-a', 1);
+      await tenant.machines.release(ids, never);
+      expect([...(await tenant.machines.remove(ids, never)).refused.keys()]).toEqual(ids);
+      await stage.settle();
+      expect(await tenant.machines.read(ids, never)).toMatchObject([{ state: 'running' }]);
     });
 
     test('does no harm a second time, nor to machines of others', async () => {
@@ -320,7 +372,7 @@ export function describeMachines(start: () => Promise<MachinesStage>, can: Machi
       const theirs = await other.launch('token-b', 1);
       const ours = await tenant.launch('token-a', 1);
       await tenant.machines.release([...ours, ...theirs], never);
-      await tenant.machines.release([...ours, ...theirs, 'i-0123456789abcdef0'], never);
+      await tenant.machines.release([...ours, ...theirs, stage.unknownIds[0]], never);
       expect(await other.listed()).toEqual(theirs);
       other.close();
     });

@@ -1,0 +1,199 @@
+/** One container, made and started. Two calls, and a crash may come between them: the repetition goes on from there. */
+import { CloudError, type LaunchAnswer, type LaunchRequest, type Machines } from '../cloud.ts';
+import { machineInspected, type Surroundings } from './describe.ts';
+import { orIfGone, wasAnswered, withOutcome } from './errors.ts';
+import type { Images } from './images.ts';
+import { containerOf, type HostPort, type WishedContainer } from './request.ts';
+import type { CallOptions, Sdk } from './sdk.ts';
+import { launchOf, ownerOf } from './tags.ts';
+import { pack } from './tar.ts';
+
+export interface LaunchOptions {
+  readonly sdk: Sdk;
+  readonly images: Images;
+  readonly surroundings: Surroundings;
+  /** The network that was to be attached to is gone. */
+  readonly onNetworkGone: () => void;
+}
+
+interface Made {
+  readonly id: string;
+  /** It has been started before. */
+  readonly started: boolean;
+}
+
+export function createLaunch({
+  sdk,
+  images,
+  surroundings,
+  onNetworkGone,
+}: LaunchOptions): Machines['launch'] {
+  return async (request, signal): Promise<LaunchAnswer> => {
+    const flow = request.owner.network ?? request.owner.node;
+    const options = { signal, ...(flow === undefined ? {} : { flow }) };
+    const wished = containerOf(request);
+    const { id, started } = await make(request, wished, options);
+    // From here on there is a container: an error that is not a refusal leaves open what becomes of it.
+    const refusal = started ? undefined : await orUnknown(start(id, wished, options));
+    if (refusal !== undefined) throw refusal;
+    const found = await orUnknown(sdk.inspectContainer(id, options));
+    const { owner, token, rows } = request;
+    const launch = { token, index: rows[0]?.index ?? 0 };
+    return { machines: [{ ...machineInspected(found, surroundings), owner, launch }], spent: false };
+  };
+
+  /** The container of this launch: a new one, or the one that an earlier call made. */
+  async function make(request: LaunchRequest, wished: WishedContainer, options: CallOptions): Promise<Made> {
+    const { image, pullPolicy, registryLogins } = request.workload;
+    const wanted = { image, ...(registryLogins === undefined ? {} : { logins: registryLogins }) };
+    if (pullPolicy === 'Always') {
+      const earlier = await find(request, wished, options);
+      if (earlier !== undefined) return earlier;
+      await images.fetched(wanted, options);
+    }
+    await refuseForeignVolumes(request, wished, options);
+    const first = await create(request, wished, options);
+    if (!(first instanceof CloudError)) return first;
+    // It says 404 for an image and, in newer versions, for a network.
+    if (await isPresent(image, options)) {
+      onNetworkGone();
+      throw again('NetworkGone', 'the network to attach to is not there');
+    }
+    if (pullPolicy === 'Never') throw notPresent(image);
+    await images.fetched(wanted, options);
+    const second = await create(request, wished, options);
+    if (!(second instanceof CloudError)) return second;
+    images.forget(image);
+    throw again('ImageGone', `image ${image} was fetched and is gone again`);
+  }
+
+  /** Answers the refusal when something it needs is not there. */
+  async function create(
+    request: LaunchRequest,
+    { name, body }: WishedContainer,
+    options: CallOptions,
+  ): Promise<Made | CloudError> {
+    try {
+      return { id: await sdk.createContainer(name, body, options), started: false };
+    } catch (thrown) {
+      if (!(thrown instanceof CloudError)) throw thrown;
+      if (thrown.code === 'notFound') return thrown;
+      if (thrown.code !== 'alreadyExists') throw thrown;
+      const earlier = await find(request, { name }, options);
+      if (earlier !== undefined) return earlier;
+      throw again('Conflict', `container ${name} has just been removed`);
+    }
+  }
+
+  /** Throws when the name is taken by a container of somebody else. */
+  async function find(
+    { token, owner }: LaunchRequest,
+    { name }: Pick<WishedContainer, 'name'>,
+    options: CallOptions,
+  ): Promise<Made | undefined> {
+    const found = await sdk.inspectContainer(name, options).catch(unlessNotFound);
+    if (found === undefined) return undefined;
+    const { Labels } = found.Config;
+    if (launchOf(Labels)?.token !== token || ownerOf(Labels)?.cluster !== owner.cluster)
+      throw nameTaken('ContainerCreate', `container ${name}`);
+    return { id: found.Id, started: found.State.Status !== 'created' };
+  }
+
+  /** An engine mounts a volume that is there already, whoever made it. */
+  async function refuseForeignVolumes(
+    { token }: LaunchRequest,
+    { body }: WishedContainer,
+    options: CallOptions,
+  ): Promise<void> {
+    for (const { Source } of body.HostConfig.Mounts ?? []) {
+      const found = await sdk.inspectVolume(Source, options).catch(unlessNotFound);
+      if (found !== undefined && launchOf(found.Labels)?.token !== token)
+        throw nameTaken('VolumeCreate', `volume ${Source}`);
+    }
+  }
+
+  /** Answers the refusal when the engine will not start it; then the container is gone again. */
+  async function start(
+    id: string,
+    { files, hostPorts }: WishedContainer,
+    options: CallOptions,
+  ): Promise<CloudError | undefined> {
+    try {
+      if (files.length > 0) await sdk.writeArchive(id, pack(files), options);
+      await sdk.startContainer(id, options);
+      return undefined;
+    } catch (thrown) {
+      if (!(thrown instanceof CloudError) || !wasAnswered(thrown)) throw thrown;
+      if (thrown.reason === 'NetworkGone') onNetworkGone();
+      const taken = thrown.reason === 'StartFailed' ? await whoHas(hostPorts, options) : undefined;
+      await orIfGone(sdk.deleteContainer(id, options));
+      return taken ?? withOutcome(thrown, 'none');
+    }
+  }
+
+  /** An engine tells a taken port by a sentence only; so look who has it. */
+  async function whoHas(
+    hostPorts: readonly HostPort[],
+    options: CallOptions,
+  ): Promise<CloudError | undefined> {
+    if (hostPorts.length === 0) return undefined;
+    for (const { Names, Ports } of await sdk.listContainers({ status: ['running', 'paused'] }, options)) {
+      const taken = hostPorts.find((wished) =>
+        Ports.some(({ PublicPort, Type }) => PublicPort === wished.hostPort && Type === wished.protocol),
+      );
+      if (taken !== undefined) return hostPortTaken(taken.hostPort, Names);
+    }
+    return undefined;
+  }
+
+  async function isPresent(image: string, options: CallOptions): Promise<boolean> {
+    return (await sdk.inspectImage(image, options).catch(unlessNotFound)) !== undefined;
+  }
+}
+
+async function orUnknown<Answer>(call: Promise<Answer>): Promise<Answer> {
+  try {
+    return await call;
+  } catch (thrown) {
+    throw thrown instanceof CloudError ? withOutcome(thrown, 'unknown') : thrown;
+  }
+}
+
+function unlessNotFound(thrown: unknown): undefined {
+  if (!(thrown instanceof CloudError) || thrown.code !== 'notFound') throw thrown;
+}
+
+/** Nothing was done, and the same launch will do. */
+function again(reason: string, message: string): CloudError {
+  return new CloudError({ api: 'ContainerCreate', code: 'unavailable', outcome: 'none', reason, message });
+}
+
+function notPresent(image: string): CloudError {
+  return new CloudError({
+    api: 'ContainerCreate',
+    code: 'notFound',
+    outcome: 'none',
+    reason: 'ImageNotPresent',
+    message: `image ${image} is not on the engine, and pullPolicy is Never`,
+  });
+}
+
+function nameTaken(api: string, what: string): CloudError {
+  return new CloudError({
+    api,
+    code: 'alreadyExists',
+    outcome: 'none',
+    reason: 'NameTaken',
+    message: `there is a ${what} that is not of this launch; it is left alone`,
+  });
+}
+
+function hostPortTaken(port: number, container: string): CloudError {
+  return new CloudError({
+    api: 'ContainerStart',
+    code: 'alreadyExists',
+    outcome: 'none',
+    reason: 'HostPortTaken',
+    message: `host port ${port} is published by container ${container}; only one node can have a fixed hostPort, and without it the engine assigns one`,
+  });
+}

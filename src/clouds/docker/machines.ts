@@ -1,0 +1,99 @@
+/** Containers as the contract's machines. */
+import { inParallel } from '../../runtime/parallel.ts';
+import { CloudError, type Machine, type Machines, TAGS } from '../cloud.ts';
+import { abandoned, machineInspected, machineListed, needsLook, type Surroundings } from './describe.ts';
+import type { Images } from './images.ts';
+import { createLaunch } from './launch.ts';
+import { isOurs, releaseContainers, removeContainers } from './remove.ts';
+import { resolver } from './resolve.ts';
+import type { Filters, Sdk } from './sdk.ts';
+import type { ListedContainer } from './shapes.ts';
+import { labelFilter } from './tags.ts';
+
+export interface MachineOptions {
+  readonly sdk: Sdk;
+  readonly images: Images;
+  readonly cluster: string;
+  readonly surroundings: Surroundings;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly onNetworkGone: () => void;
+}
+
+/** Ids in one list. */
+const idLimit = 100;
+/** Containers looked at one by one, at a time. */
+const lookers = 8;
+/** A container is created and started within this, or whoever began has ended. */
+const startWithinMs = 60_000;
+
+export function createMachines(options: MachineOptions): Machines {
+  const { sdk, images, cluster, surroundings, now, onNetworkGone } = options;
+  /** By id, since when a container is seen that was not started; by our own clock, since the engine's may differ. */
+  let unstarted: ReadonlyMap<string, number> = new Map();
+
+  /** A container that vanishes between the list and the look is left out. */
+  async function describe(containers: readonly ListedContainer[], signal: AbortSignal): Promise<Machine[]> {
+    const machines = new Map<string, Machine>();
+    await inParallel(lookers, containers, async (container) => {
+      const machine = needsLook(container.State)
+        ? await look(container.Id, signal)
+        : machineListed(container, surroundings);
+      if (machine !== undefined) machines.set(container.Id, machine);
+    });
+    return containers.flatMap(({ Id }) => machines.get(Id) ?? []);
+  }
+
+  async function look(id: string, signal: AbortSignal): Promise<Machine | undefined> {
+    try {
+      return machineInspected(await sdk.inspectContainer(id, { signal }), surroundings);
+    } catch (thrown) {
+      if (thrown instanceof CloudError && thrown.code === 'notFound') return undefined;
+      throw thrown;
+    }
+  }
+
+  async function list(signal: AbortSignal): Promise<Machine[]> {
+    const all = await sdk.listContainers(labelFilter(cluster, TAGS.launch), { signal });
+    const ours = all.filter((container) => isOurs(container, cluster));
+    const machines = await describe(ours, signal);
+    const waiting = machines.filter(
+      ({ state, stateReason }) => state === 'pending' && stateReason === undefined,
+    );
+    unstarted = new Map(waiting.map(({ id }) => [id, unstarted.get(id) ?? now()]));
+    return machines.map((machine) => (isLost(machine.id) ? abandoned(machine) : machine));
+  }
+
+  function isLost(id: string): boolean {
+    const since = unstarted.get(id);
+    return since !== undefined && now() - since >= startWithinMs;
+  }
+
+  async function listed(ids: readonly string[], signal: AbortSignal): Promise<ListedContainer[]> {
+    const found: ListedContainer[] = [];
+    for (const id of chunks(ids)) {
+      const filters: Filters = { id };
+      // The engine also takes the start of an id.
+      for (const container of await sdk.listContainers(filters, { signal }))
+        if (id.includes(container.Id)) found.push(container);
+    }
+    return found;
+  }
+
+  return {
+    batchLimit: 1,
+    list,
+    read: async (ids, signal) => describe(await listed(ids, signal), signal),
+    ...resolver,
+    launch: createLaunch({ sdk, images, surroundings, onNetworkGone }),
+    remove: async (ids, signal) =>
+      removeContainers({ sdk, cluster, containers: await listed(ids, signal), options: { signal } }),
+    release: async (ids, signal) =>
+      releaseContainers({ sdk, cluster, containers: await listed(ids, signal), options: { signal } }),
+  };
+}
+
+function chunks(ids: readonly string[]): string[][] {
+  const count = Math.ceil(ids.length / idLimit);
+  return Array.from({ length: count }, (_, index) => ids.slice(index * idLimit, (index + 1) * idLimit));
+}

@@ -1,0 +1,44 @@
+/** Opens one engine. */
+import { type CloudSession, type OpenOptions, TAGS } from '../cloud.ts';
+import { addressOf, connectionOf } from './credentials.ts';
+import { createFabric } from './fabric.ts';
+import { createImages } from './images.ts';
+import { createMachines } from './machines.ts';
+import { parse } from './parse.ts';
+import { dockerCredential } from './schema.ts';
+import { createSdk } from './sdk.ts';
+import { labelFilter } from './tags.ts';
+
+/** Events after which a machine looks different. */
+const EVENTS = ['create', 'start', 'restart', 'die', 'oom', 'pause', 'unpause', 'destroy', 'rename'];
+
+export async function open(options: OpenOptions): Promise<CloudSession> {
+  const { region, cluster, gate, now } = options;
+  const credential = parse(dockerCredential, options.credential, 'docker');
+  const closed = new AbortController();
+  const sdk = await createSdk({
+    connection: connectionOf(credential, options.secret),
+    gate,
+    closed: closed.signal,
+  });
+  const images = createImages({ sdk, closed: closed.signal });
+  const surroundings = { address: addressOf(credential) };
+  const fabric = createFabric({ sdk, images, cluster, surroundings, now });
+  return {
+    region,
+    machines: createMachines({ sdk, images, cluster, surroundings, now, onNetworkGone: fabric.expire }),
+    fabric,
+    watch: (onChange, signal) => {
+      const filters = { type: ['container'], event: EVENTS, ...labelFilter(cluster, TAGS.launch) };
+      return sdk.watch(filters, onChange, { signal });
+    },
+    verify: async (signal) => {
+      const { id, name, version, apiVersion } = await sdk.engine({ signal });
+      return { account: id, principal: `${name}: Docker ${version}, API ${apiVersion}` };
+    },
+    close: () => {
+      closed.abort(new Error('the session was closed'));
+      sdk.close();
+    },
+  };
+}
