@@ -1,49 +1,68 @@
 import type { Node } from '../api/node.ts';
 import type { Workload } from '../clouds/cloud.ts';
 import type { SecretReader } from '../kube/secrets.ts';
+import type { PeerLists } from '../planning/peering.ts';
+import { buildWorkload, loginsOf, type SecretKey, type SecretNeed, secretsOf } from '../planning/workload.ts';
+import { Secret } from '../runtime/secret.ts';
 import { CredentialTrouble } from './trouble.ts';
 
+export interface WorkloadOptions {
+  /** What the Nodes of the launch learn of the others; absent when their Network has no `peering`. */
+  readonly peers?: PeerLists;
+  /** Whether the machine fetches the image by itself, so that logins of registries have to reach it. Default true. */
+  readonly machinePulls?: boolean;
+}
+
 /**
- * What runs on a Node's machine. Values of Secrets are read only with `secretDelivery: UserData`; without it a client that
- * needs one cannot be launched.
+ * What runs on the machines of a launch; `node` stands for all of them, as they are of one revision. Values of Secrets are
+ * read only with `secretDelivery: UserData`; without it a client that needs one cannot be launched.
  */
-export async function workloadOf(node: Node, secrets: SecretReader, signal: AbortSignal): Promise<Workload> {
+export async function workloadOf(
+  node: Node,
+  secrets: SecretReader,
+  signal: AbortSignal,
+  { peers, machinePulls = true }: WorkloadOptions = {},
+): Promise<Workload> {
   const { client, init, secretDelivery } = node.spec;
-  const env: { name: string; value: string }[] = [];
-  const hidden: { name: string; value: { reveal(): string } }[] = [];
-  for (const { name, value, valueFrom } of client.env ?? []) {
-    if (valueFrom === undefined) {
-      env.push({ name, value: value ?? '' });
-      continue;
-    }
-    if (secretDelivery !== 'UserData')
-      throw new CredentialTrouble(
-        'SecretDeliveryRequired',
-        `client.env ${name} comes from a Secret, and spec.secretDelivery does not say how it may reach the machine`,
-      );
-    const { name: secretName, key } = valueFrom.secretKeyRef;
-    const secret = await secrets.read({ namespace: node.metadata.namespace, name: secretName }, { signal });
-    const found = secret?.values.get(key);
-    if (found === undefined)
-      throw new CredentialTrouble(
-        secret === undefined ? 'SecretNotFound' : 'SecretKeyMissing',
-        secret === undefined
-          ? `client.env ${name}: there is no Secret ${secretName}`
-          : `client.env ${name}: Secret ${secretName} has no key ${key}`,
-      );
-    hidden.push({ name, value: found });
-  }
-  return {
-    image: client.image,
-    ...(client.command && { command: client.command }),
-    ...(client.args && { args: client.args }),
-    env,
-    secrets: hidden,
-    files: [],
-    secretFiles: [],
-    pullPolicy: 'IfNotPresent',
-    ports: client.ports ?? [],
-    ...(client.resources && { resources: client.resources }),
+  const { namespace } = node.metadata;
+  const logins = loginsOf(client);
+  const reachMachine = [...secretsOf(client), ...(logins && machinePulls ? [logins] : [])];
+  const [first] = reachMachine;
+  if (first !== undefined && secretDelivery !== 'UserData')
+    throw new CredentialTrouble(
+      'SecretDeliveryRequired',
+      `${first.field} comes from a Secret, and spec.secretDelivery does not say how it may reach the machine`,
+    );
+  const values = new Map<string, Secret>();
+  for (const need of [...secretsOf(client), ...(logins ? [logins] : [])])
+    values.set(keyOf(need), await readValue(need, namespace, secrets, signal));
+  return buildWorkload({
+    client,
     ...(init !== undefined && { init }),
-  };
+    ...(peers && { peers }),
+    secret: (key) => {
+      const value = values.get(keyOf(key));
+      if (value === undefined) throw new Error(`key ${key.key} of Secret ${key.name} was not read`);
+      return value;
+    },
+    hide: (text) => new Secret(text),
+  });
+}
+
+function keyOf({ name, key }: SecretKey): string {
+  return `${name}/${key}`;
+}
+
+async function readValue(
+  { field, name, key }: SecretNeed,
+  namespace: string,
+  secrets: SecretReader,
+  signal: AbortSignal,
+): Promise<Secret> {
+  const secret = await secrets.read({ namespace, name }, { signal });
+  if (secret === undefined)
+    throw new CredentialTrouble('SecretNotFound', `${field}: there is no Secret ${name}`);
+  const found = secret.values.get(key);
+  if (found !== undefined) return found;
+  throw new CredentialTrouble('SecretKeyMissing', `${field}: Secret ${name} has no key ${key}`);
 }
