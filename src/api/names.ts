@@ -19,6 +19,8 @@ export const ANNOTATIONS = {
   voided: `${GROUP}/voided`,
   /** On a Network: where its placements are, those on their way out included, as JSON. There before the first create. */
   placements: `${GROUP}/placements`,
+  /** On a Network: a gateway was made, or is about to be. */
+  gateway: `${GROUP}/gateway`,
   /** On a CloudCredential: regions in which something was made, as JSON. It is there before the first create. */
   regions: `${GROUP}/regions`,
   /** On any kind, written by people: a new value makes the operator look again now. */
@@ -28,6 +30,11 @@ export const ANNOTATIONS = {
 /** The ConfigMap that lists the peers of a Network. */
 export function peersConfigMapName(network: string): string {
   return `${network}-peers`;
+}
+
+/** All objects of a Network's gateway. */
+export function gatewayName(network: string): string {
+  return `${network}-gateway`;
 }
 
 /** On all kinds, and on the Secret behind a credential in use. */

@@ -106,7 +106,9 @@ export const networkStatus = z.object({
     .max(2048)
     .meta({ 'x-kubernetes-list-type': 'atomic' })
     .exactOptional()
-    .describe('Where clients connect: `host:port`, the first placement first.'),
+    .describe(
+      'Where clients connect: `host:port`, those of the gateway first, then those of the placements in their order.',
+    ),
   peers: z
     .array(peer)
     .max(MAX_PEERS)

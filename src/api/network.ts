@@ -21,6 +21,7 @@ import {
   secretDelivery,
   unseen,
 } from './common.ts';
+import { gateway, gatewayPorts } from './gateway.ts';
 import { networkStatus } from './network-status.ts';
 import { peering, peeringPorts } from './peering.ts';
 import { remediation, remediationHealth } from './remediation.ts';
@@ -80,6 +81,11 @@ export const networkSpec = z
         'Number of nodes in all, shared out in proportion to the replicas of the placements, the largest remainder first. Absent: their sum. This is what `kubectl scale` and autoscalers set.',
       ),
     balancer: balancer.exactOptional().describe('Load balancer, one for each placement. Absent: none.'),
+    gateway: gateway
+      .exactOptional()
+      .describe(
+        'HAProxy in the cluster, with a Service, that joins the balancers of all placements. Absent: none. The operator needs rights for it, which the chart gives with `gateway.enabled`.',
+      ),
     peering: peering
       .exactOptional()
       .describe('How nodes find each other. Absent: they start all at once and are told of nobody.'),
@@ -100,7 +106,13 @@ export const networkSpec = z
     deletionPolicy,
   })
   .meta({
-    'x-kubernetes-validations': [...securityPorts, ...balancerPorts, ...peeringPorts, ...remediationHealth],
+    'x-kubernetes-validations': [
+      ...securityPorts,
+      ...balancerPorts,
+      ...gatewayPorts,
+      ...peeringPorts,
+      ...remediationHealth,
+    ],
   });
 export type NetworkSpec = DeepReadonly<z.output<typeof networkSpec>>;
 

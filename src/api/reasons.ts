@@ -48,6 +48,8 @@ export const REASONS = {
   TooFewZones: 'The balancer needs subnets in more zones.',
   QuotaExceeded: "The account's quota is used up; tried again slowly.",
   AccountChanged: 'The credential now belongs to another account than the one the machine was launched in.',
+  GatewayForbidden:
+    'The operator may not keep a gateway in this namespace: the chart gives the rights with gateway.enabled.',
   NodesStalled: 'Some Nodes cannot go on without a person; the message names one and its trouble.',
   PeersUnknown:
     "No boot node's peer address became known in time; the nodes that wait for it go on when one does.",

@@ -124,7 +124,7 @@ describe.skipIf(!haproxyPath())('a real HAProxy', () => {
         ].slice(0, at % 4),
       })),
     };
-    expect(await verdict(renderHaproxy(balancing))).toBe('Configuration file is valid\n');
+    expect(await verdict(renderHaproxy(balancing))).not.toMatch(/WARNING|ALERT/);
   });
 
   test('shares the calls of one connection round robin', async () => {
@@ -324,6 +324,7 @@ describe.skipIf(!haproxyPath())('a real HAProxy', () => {
   });
 });
 
+/** What `haproxy -c` says; rejects when it refuses. */
 async function verdict(config: string): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'peerage-haproxy-'));
   try {

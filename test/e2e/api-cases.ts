@@ -1,3 +1,5 @@
+import { gatewayRefusals } from './gateway-cases.ts';
+
 /** What the kinds refuse: by rule, how to break it, and where and with which words the server says so. */
 
 /** Members by path, `spec.client.ports.0.port`; undefined takes the member out. */
@@ -52,6 +54,7 @@ const ingress = 'spec.security.ingress';
 const inAws = 'spec.placements.0.aws';
 
 export const networkRefusals: readonly Refusal[] = [
+  ...gatewayRefusals,
   ['a name over 40 characters', { 'metadata.name': a(41) }, 'metadata.name', '40'],
   ['a name that is no DNS label', { 'metadata.name': 'a.b' }, 'metadata.name', 'dashes only'],
   ['no spec', { spec: undefined }, 'spec', 'Required'],
