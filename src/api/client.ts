@@ -102,7 +102,7 @@ const health = z
         result: json
           .exactOptional()
           .describe(
-            'What the `result` of the answer has to be: `false`, `"0x1"`. Absent: anything, if it is no error.',
+            'What the `result` of the answer has to be: `false`, `"0x1"`. Absent: anything, if it is no error. A null in it may get lost on the way to the API server.',
           ),
       })
       .exactOptional()

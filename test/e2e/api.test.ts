@@ -146,6 +146,26 @@ describe('defaults', () => {
   });
 });
 
+describe('JSON of the user', () => {
+  // Not null: `kubectl apply` drops members that are.
+  test.for([false, 0, '0x1', [], [1, { a: [null] }], { highest: { block: 1.5, hash: 'x' } }])(
+    '%j is kept as it is, and read as that',
+    async (result) => {
+      const namespace = await freshNamespace();
+      const health = JSON.stringify({ jsonRpc: { port: 'rpc', method: 'm', params: [result], result } });
+
+      await apply(network.replace('{http: {port: rpc}}', health), { namespace });
+
+      const stored = await getObject(pathOf(namespace, 'networks', 'dev'));
+      const wished = { params: [result], result };
+      expect(stored).toMatchObject({ spec: { client: { health: { jsonRpc: wished } } } });
+      expect(parseNetwork(stored)).toMatchObject({
+        value: { spec: { client: { health: { jsonRpc: wished } } } },
+      });
+    },
+  );
+});
+
 describe('subresources', () => {
   test('kubectl scale sets spec.replicas, and reads status', async () => {
     const namespace = await freshNamespace();
