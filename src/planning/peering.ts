@@ -29,8 +29,6 @@ export interface PeeringTime {
   readonly startTimeoutSeconds: number;
 }
 
-export const NO_PEERS: PeerLists = { bootnodes: [], peers: [] };
-
 /**
  * Names of the boot nodes, the first first. Those with the oldest machines are elected, then those that are to get one, in
  * the order of their creation. A machine that is made later is younger than all there are, so whoever is elected stays so
