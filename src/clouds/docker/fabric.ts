@@ -1,21 +1,78 @@
-import type { Fabric, FabricView, Step } from '../cloud.ts';
+/** What stands around containers on an engine: a network, and HAProxy in a container of its own. */
+import { CloudError, type Fabric, type Owner } from '../cloud.ts';
 import type { Surroundings } from './describe.ts';
+import type { DockerFabricView } from './fabric/found.ts';
+import { networkOwner, scopeKey } from './fabric/names.ts';
+import { planFabric } from './fabric/plan.ts';
+import { runAction } from './fabric/run.ts';
+import type { Snapshot } from './fabric/snapshot.ts';
+import type { DockerStep } from './fabric/steps.ts';
+import { look, ourContainers } from './fabric/view.ts';
 import type { Images } from './images.ts';
+import { isReleased } from './names.ts';
 import type { Sdk } from './sdk.ts';
-export function createFabric(_: {
-  sdk: Sdk;
-  images: Images;
-  cluster: string;
-  surroundings: Surroundings;
-  now: () => number;
-}): Fabric<FabricView, Step> & { expire(): void } {
+import { ownerOf } from './tags.ts';
+
+export interface FabricOptions {
+  readonly sdk: Sdk;
+  readonly images: Images;
+  readonly snapshot: Snapshot;
+  /** Value of the label that says what is ours. */
+  readonly cluster: string;
+  readonly surroundings: Surroundings;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export function createFabric(options: FabricOptions): Fabric<DockerFabricView, DockerStep> {
+  const { sdk, images, snapshot, cluster, surroundings, now } = options;
   return {
-    expire: () => {},
-    observe: async () => {
-      throw new Error('later');
+    observe: (scope, { maxAgeMs, signal }) => {
+      const flow = scope.owner.network ?? scope.owner.node;
+      const asker = { signal, ...(flow === undefined ? {} : { flow }) };
+      return look(snapshot, scope, { cluster, surroundings, maxAgeMs, asker, now });
     },
-    plan: () => [],
-    run: async () => {},
-    owners: async () => [],
+
+    plan: planFabric,
+
+    run: async ({ action, flow, ...step }, signal) => {
+      if (action === undefined) {
+        throw new CloudError({
+          code: 'unavailable',
+          outcome: 'none',
+          api: `${step.verb} ${step.kind}`,
+          reason: 'StepWaits',
+          message: step.waits ?? 'it cannot run yet',
+        });
+      }
+      const asker = { signal, ...(flow === undefined ? {} : { flow }) };
+      await runAction({ sdk, images, snapshot, cluster, asker }, action);
+    },
+
+    /**
+     * A network in which a released container is left counts as released. Volumes are no sign of anybody: those of a
+     * released machine carry our label for ever, and are their new owner's.
+     */
+    owners: async (signal) => {
+      const [networks] = await Promise.all([
+        snapshot.networks.ensure(0, { signal }),
+        snapshot.containers.ensure(0, { signal }),
+      ]);
+      const released = new Set(
+        (snapshot.containers.value() ?? [])
+          .filter(({ Names }) => isReleased(Names))
+          .flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings)),
+      );
+      const owners = [
+        ...networks.filter(({ Name }) => !released.has(Name)).map(({ Labels }) => ownerOf(Labels)),
+        ...ourContainers(snapshot, cluster).map(({ Labels }) => ownerOf(Labels)),
+      ].filter((owner): owner is Owner => owner?.cluster === cluster);
+      const all = new Map(owners.map((owner) => [scopeKey(owner), owner]));
+      // What a placement has, taking the placement away takes: its network is no owner beside it.
+      for (const owner of owners) {
+        if (owner.placement !== undefined) all.delete(scopeKey(networkOwner(owner)));
+      }
+      return Array.from(all.values());
+    },
   };
 }

@@ -3,7 +3,8 @@ import { CloudError, type LaunchAnswer, type LaunchRequest, type Machines } from
 import { machineInspected, type Surroundings } from './describe.ts';
 import { orIfGone, wasAnswered, withOutcome } from './errors.ts';
 import type { Images } from './images.ts';
-import { containerOf, type HostPort, type WishedContainer } from './request.ts';
+import { portTaken } from './ports.ts';
+import { containerOf, type WishedContainer } from './request.ts';
 import type { CallOptions, Sdk } from './sdk.ts';
 import { launchOf, ownerOf } from './tags.ts';
 import { pack } from './tar.ts';
@@ -125,25 +126,10 @@ export function createLaunch({
     } catch (thrown) {
       if (!(thrown instanceof CloudError) || !wasAnswered(thrown)) throw thrown;
       if (thrown.reason === 'NetworkGone') onNetworkGone();
-      const taken = thrown.reason === 'StartFailed' ? await whoHas(hostPorts, options) : undefined;
+      const taken = thrown.reason === 'StartFailed' ? await portTaken(sdk, hostPorts, options) : undefined;
       await orIfGone(sdk.deleteContainer(id, options));
       return taken ?? withOutcome(thrown, 'none');
     }
-  }
-
-  /** An engine tells a taken port by a sentence only; so look who has it. */
-  async function whoHas(
-    hostPorts: readonly HostPort[],
-    options: CallOptions,
-  ): Promise<CloudError | undefined> {
-    if (hostPorts.length === 0) return undefined;
-    for (const { Names, Ports } of await sdk.listContainers({ status: ['running', 'paused'] }, options)) {
-      const taken = hostPorts.find((wished) =>
-        Ports.some(({ PublicPort, Type }) => PublicPort === wished.hostPort && Type === wished.protocol),
-      );
-      if (taken !== undefined) return hostPortTaken(taken.hostPort, Names);
-    }
-    return undefined;
   }
 
   async function isPresent(image: string, options: CallOptions): Promise<boolean> {
@@ -185,15 +171,5 @@ function nameTaken(api: string, what: string): CloudError {
     outcome: 'none',
     reason: 'NameTaken',
     message: `there is a ${what} that is not of this launch; it is left alone`,
-  });
-}
-
-function hostPortTaken(port: number, container: string): CloudError {
-  return new CloudError({
-    api: 'ContainerStart',
-    code: 'alreadyExists',
-    outcome: 'none',
-    reason: 'HostPortTaken',
-    message: `host port ${port} is published by container ${container}; only one node can have a fixed hostPort, and without it the engine assigns one`,
   });
 }

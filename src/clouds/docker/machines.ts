@@ -1,23 +1,24 @@
 /** Containers as the contract's machines. */
 import { inParallel } from '../../runtime/parallel.ts';
-import { CloudError, type Machine, type Machines, TAGS } from '../cloud.ts';
+import { CloudError, type Machine, type Machines } from '../cloud.ts';
 import { abandoned, machineInspected, machineListed, needsLook, type Surroundings } from './describe.ts';
+import type { Snapshot } from './fabric/snapshot.ts';
 import type { Images } from './images.ts';
 import { createLaunch } from './launch.ts';
 import { isOurs, releaseContainers, removeContainers } from './remove.ts';
 import { resolver } from './resolve.ts';
 import type { Filters, Sdk } from './sdk.ts';
 import type { ListedContainer } from './shapes.ts';
-import { labelFilter } from './tags.ts';
+import { launchOf } from './tags.ts';
 
 export interface MachineOptions {
   readonly sdk: Sdk;
   readonly images: Images;
+  readonly snapshot: Snapshot;
   readonly cluster: string;
   readonly surroundings: Surroundings;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  readonly onNetworkGone: () => void;
 }
 
 /** Ids in one list. */
@@ -28,7 +29,7 @@ const lookers = 8;
 const startWithinMs = 60_000;
 
 export function createMachines(options: MachineOptions): Machines {
-  const { sdk, images, cluster, surroundings, now, onNetworkGone } = options;
+  const { sdk, images, snapshot, cluster, surroundings, now } = options;
   /** By id, since when a container is seen that was not started; by our own clock, since the engine's may differ. */
   let unstarted: ReadonlyMap<string, number> = new Map();
 
@@ -54,8 +55,8 @@ export function createMachines(options: MachineOptions): Machines {
   }
 
   async function list(signal: AbortSignal): Promise<Machine[]> {
-    const all = await sdk.listContainers(labelFilter(cluster, TAGS.launch), { signal });
-    const ours = all.filter((container) => isOurs(container, cluster));
+    const all = await snapshot.containers.ensure(0, { signal });
+    const ours = all.filter((one) => isOurs(one, cluster) && launchOf(one.Labels) !== undefined);
     const machines = await describe(ours, signal);
     const waiting = machines.filter(
       ({ state, stateReason }) => state === 'pending' && stateReason === undefined,
@@ -80,17 +81,31 @@ export function createMachines(options: MachineOptions): Machines {
     return found;
   }
 
+  const launch = createLaunch({ sdk, images, surroundings, onNetworkGone: snapshot.networks.expire });
   return {
     batchLimit: 1,
     list,
     read: async (ids, signal) => describe(await listed(ids, signal), signal),
     ...resolver,
-    launch: createLaunch({ sdk, images, surroundings, onNetworkGone }),
-    remove: async (ids, signal) =>
-      removeContainers({ sdk, cluster, containers: await listed(ids, signal), options: { signal } }),
-    release: async (ids, signal) =>
-      releaseContainers({ sdk, cluster, containers: await listed(ids, signal), options: { signal } }),
+    launch: (request, signal) => changing(() => launch(request, signal)),
+    remove: (ids, signal) =>
+      changing(async () =>
+        removeContainers({ sdk, cluster, containers: await listed(ids, signal), options: { signal } }),
+      ),
+    release: (ids, signal) =>
+      changing(async () =>
+        releaseContainers({ sdk, cluster, containers: await listed(ids, signal), options: { signal } }),
+      ),
   };
+
+  /** What stands around the containers is planned with them: the next look sees what was changed. */
+  async function changing<Answer>(change: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await change();
+    } finally {
+      snapshot.containers.expire();
+    }
+  }
 }
 
 function chunks(ids: readonly string[]): string[][] {

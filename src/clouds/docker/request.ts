@@ -2,6 +2,7 @@
 import { CloudError, type LaunchRequest, ROW, type Workload } from '../cloud.ts';
 import { containerName, volumeName } from './names.ts';
 import { parse } from './parse.ts';
+import type { HostPort } from './ports.ts';
 import { memoryBytes, nanoCpus } from './quantity.ts';
 import { resolution } from './resolve.ts';
 import { type DockerPlacement, dockerPlacement } from './schema.ts';
@@ -15,12 +16,6 @@ export interface WishedContainer {
   /** Put in before it starts. */
   readonly files: readonly TarFile[];
   readonly hostPorts: readonly HostPort[];
-}
-
-/** A port of the host that only one container can have. */
-export interface HostPort {
-  readonly hostPort: number;
-  readonly protocol: 'tcp' | 'udp';
 }
 
 interface Binding {

@@ -1,6 +1,7 @@
 /** Opens one engine. */
 import { type CloudSession, type OpenOptions, TAGS } from '../cloud.ts';
 import { addressOf, connectionOf } from './credentials.ts';
+import { createSnapshot } from './fabric/snapshot.ts';
 import { createFabric } from './fabric.ts';
 import { createImages } from './images.ts';
 import { createMachines } from './machines.ts';
@@ -23,11 +24,12 @@ export async function open(options: OpenOptions): Promise<CloudSession> {
   });
   const images = createImages({ sdk, closed: closed.signal });
   const surroundings = { address: addressOf(credential) };
-  const fabric = createFabric({ sdk, images, cluster, surroundings, now });
+  const snapshot = createSnapshot({ sdk, cluster, now, closed: closed.signal });
+  const shared = { sdk, images, snapshot, cluster, surroundings, now };
   return {
     region,
-    machines: createMachines({ sdk, images, cluster, surroundings, now, onNetworkGone: fabric.expire }),
-    fabric,
+    machines: createMachines(shared),
+    fabric: createFabric(shared),
     watch: (onChange, signal) => {
       const filters = { type: ['container'], event: EVENTS, ...labelFilter(cluster, TAGS.launch) };
       return sdk.watch(filters, onChange, { signal });

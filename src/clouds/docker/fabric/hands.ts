@@ -1,0 +1,12 @@
+import type { Images } from '../images.ts';
+import type { CallOptions, Sdk } from '../sdk.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** What a step is carried out with. */
+export interface Hands {
+  readonly sdk: Sdk;
+  readonly images: Images;
+  readonly snapshot: Snapshot;
+  readonly cluster: string;
+  readonly asker: CallOptions;
+}

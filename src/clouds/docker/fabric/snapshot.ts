@@ -1,0 +1,142 @@
+/**
+ * What is known of one engine, shared by all scopes there and by the list of machines. Each kind of read is kept and
+ * refreshed by itself; whoever changes something expires it.
+ */
+import { parseStats, type ServerStats } from '../../../haproxy/stats.ts';
+import { CloudError } from '../../cloud.ts';
+import type { CallOptions, Sdk } from '../sdk.ts';
+import type { ListedContainer, Network, Volume } from '../shapes.ts';
+import { labelFilter } from '../tags.ts';
+import { firstFile } from '../tar.ts';
+import { FILES, readConfig, statsCommand } from './config.ts';
+import type { BalancerDetail } from './found.ts';
+import { createPart, type Part } from './part.ts';
+
+export interface Snapshot {
+  /** All with our cluster label, in any state. */
+  readonly containers: Part<readonly ListedContainer[]>;
+  /** All that there are: some are used by their name. */
+  readonly networks: Part<readonly Network[]>;
+  /** All with our cluster label. */
+  readonly volumes: Part<readonly Volume[]>;
+  /** By id of a container that runs. */
+  readonly balancer: (id: string) => Part<BalancerDetail>;
+  /** Machines that have just left a balancer, and how long their connections may go on. */
+  left(balancer: string, members: readonly string[], drainSeconds: number): void;
+  /** Drops what is known of balancers that are gone. */
+  prune(): void;
+}
+
+export interface SnapshotOptions {
+  readonly sdk: Sdk;
+  readonly cluster: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Aborted when the session is closed. */
+  readonly closed: AbortSignal;
+}
+
+/** A reload needs a moment; before that its processes tell nothing. */
+const RELOAD_MS = 2_000;
+/** The one that takes signals, and the one that works. Every further one has connections of an earlier configuration. */
+const PROCESSES = 2;
+
+interface Balancer {
+  readonly detail: Part<BalancerDetail>;
+  /** By machine: when it left, and when its connections are cut. */
+  readonly leaving: Map<string, { readonly at: number; readonly until: number }>;
+}
+
+export function createSnapshot({ sdk, cluster, now, closed }: SnapshotOptions): Snapshot {
+  const containers = createPart({
+    now,
+    closed,
+    read: (asker) => sdk.listContainers(labelFilter(cluster), asker),
+  });
+  const networks = createPart({ now, closed, read: (asker) => sdk.listNetworks({}, asker) });
+  const volumes = createPart({
+    now,
+    closed,
+    read: (asker) => sdk.listVolumes(labelFilter(cluster), asker),
+  });
+  const balancers = new Map<string, Balancer>();
+
+  function balancerOf(id: string): Balancer {
+    const known = balancers.get(id);
+    if (known !== undefined) return known;
+    const leaving: Balancer['leaving'] = new Map();
+    const detail = createPart({
+      now,
+      closed,
+      read: async (asker): Promise<BalancerDetail> => {
+        const config = await readApplied(sdk, id, asker);
+        const { statsPort } = readConfig(config);
+        const stats = statsPort === undefined ? undefined : await readStats(sdk, id, statsPort, asker);
+        return {
+          config,
+          ...(stats === undefined ? {} : { stats }),
+          draining: await stillDraining(id, leaving, asker),
+        };
+      },
+      moving: ({ stats, draining }) =>
+        draining.length > 0 || stats === undefined || stats.some(({ status }) => status !== 'up'),
+    });
+    const balancer = { detail, leaving };
+    balancers.set(id, balancer);
+    return balancer;
+  }
+
+  /** As long as a process of an earlier configuration has connections, and at most until it cuts them. */
+  async function stillDraining(
+    id: string,
+    leaving: Balancer['leaving'],
+    asker: CallOptions,
+  ): Promise<readonly string[]> {
+    for (const [member, { until }] of leaving) if (until <= now()) leaving.delete(member);
+    if (leaving.size === 0) return [];
+    const newest = Math.max(...Array.from(leaving.values(), ({ at }) => at));
+    if (now() - newest >= RELOAD_MS && (await sdk.countProcesses(id, asker)) <= PROCESSES) leaving.clear();
+    return Array.from(leaving.keys());
+  }
+
+  return {
+    containers,
+    networks,
+    volumes,
+    balancer: (id) => balancerOf(id).detail,
+    left: (id, members, drainSeconds) => {
+      const { leaving } = balancerOf(id);
+      for (const member of members) leaving.set(member, { at: now(), until: now() + drainSeconds * 1000 });
+    },
+    prune: () => {
+      const alive = new Set(containers.value()?.map(({ Id }) => Id));
+      for (const id of balancers.keys()) if (!alive.has(id)) balancers.delete(id);
+    },
+  };
+}
+
+/** Empty when it was never told anything. */
+async function readApplied(sdk: Sdk, id: string, asker: CallOptions): Promise<string> {
+  try {
+    return firstFile(await sdk.readArchive(id, FILES.applied, asker)) ?? '';
+  } catch (thrown) {
+    if (thrown instanceof CloudError && thrown.code === 'notFound') return '';
+    throw thrown;
+  }
+}
+
+/** Undefined while it does not answer: it starts, or it has just ended. */
+async function readStats(
+  sdk: Sdk,
+  id: string,
+  port: number,
+  asker: CallOptions,
+): Promise<readonly ServerStats[] | undefined> {
+  try {
+    const { exitCode, stdout } = await sdk.execute(id, statsCommand(port), asker);
+    return exitCode === 0 ? parseStats(stdout) : undefined;
+  } catch (thrown) {
+    if (thrown instanceof CloudError && thrown.reason !== 'Conflict') throw thrown;
+    return undefined;
+  }
+}
