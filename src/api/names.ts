@@ -21,6 +21,12 @@ export const ANNOTATIONS = {
   placements: `${GROUP}/placements`,
   /** On a Network: a gateway was made, or is about to be. */
   gateway: `${GROUP}/gateway`,
+  /** On a gateway's ConfigMap: addresses and weights of its placements, as JSON. */
+  pool: `${GROUP}/pool`,
+  /** On a gateway's Pods: hash of their configuration, so that another one is another Pod. */
+  config: `${GROUP}/config`,
+  /** On all objects of a gateway: hash of what we wrote, so that what is no longer wished is seen. */
+  wish: `${GROUP}/wish`,
   /** On a CloudCredential: regions in which something was made, as JSON. It is there before the first create. */
   regions: `${GROUP}/regions`,
   /** On any kind, written by people: a new value makes the operator look again now. */

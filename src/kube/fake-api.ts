@@ -38,7 +38,8 @@ export interface FakeApi extends KubeClient {
 
 /**
  * An API server for tests, in memory: objects with resourceVersions, optimistic locking, finalizers, watches that
- * resume from a version. Not in it: schemas, defaults, admission, JSON patches and owners' garbage collection.
+ * resume from a version. Not in it: schemas, defaults, admission, JSON patches, owners' garbage collection, and what
+ * server-side apply takes away.
  */
 export function createFakeApi(now: () => number = () => 0): FakeApi {
   const kinds = new Map<string, Map<string, KubeObject>>();
@@ -60,7 +61,8 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
   function happen(plural: string, type: Happened['type'], object: KubeObject): KubeObject {
     version += 1;
     const metadata = { ...object.metadata, resourceVersion: String(version) };
-    const after = deepFreeze({ ...object, metadata });
+    // As it comes over the wire: without undefined members.
+    const after: KubeObject = deepFreeze(JSON.parse(JSON.stringify({ ...object, metadata })));
     const objects = objectsOf(plural);
     const isGone = metadata.deletionTimestamp !== undefined && !metadata.finalizers?.length;
     if (type === 'DELETED' || isGone) objects.delete(keyOf(metadata));
@@ -123,7 +125,13 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
         }),
       patch: (name, body, { type, subresource }) =>
         call('patch', plural, keyOf(name), () => {
-          if (type === 'json') throw new Error('the fake API server takes merge patches only');
+          if (type === 'json') throw new Error('the fake API server takes no JSON patches');
+          if (type === 'apply' && !objects.has(keyOf(name))) {
+            const { metadata, ...rest } = toJson(body);
+            const created = { ...metadataFor({ metadata: name }), ...toJson(metadata), ...name };
+            const object = { ...rest, apiVersion, kind: definition.kind, metadata: created };
+            return definition.parse(happen(plural, 'ADDED', object));
+          }
           const before = existing(name);
           const patch = toJson(body);
           const metadata = toJson(patch.metadata);
