@@ -2,35 +2,23 @@ import { cloudOf } from '../api/cloud-member.ts';
 import type { Condition } from '../api/common.ts';
 import type { CloudCredential, CloudCredentialStatus } from '../api/credential.ts';
 import { FINALIZER } from '../api/names.ts';
-import type { Network } from '../api/network.ts';
-import type { Node } from '../api/node.ts';
 import type { Cloud } from '../clouds/cloud.ts';
 import { CLOUDS } from '../clouds/index.ts';
 import { setCondition } from '../kube/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../kube/finalizer.ts';
-import type { Informer } from '../kube/informer.ts';
 import { keyOf } from '../kube/object.ts';
-import type { Resource } from '../kube/resource.ts';
-import type { SecretReader } from '../kube/secrets.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { again, done, type Outcome } from '../runtime/controller.ts';
 import { createBackoff } from './backoff.ts';
 import { networkKeyOf } from './belonging.ts';
 import type { Seen } from './kinds.ts';
-import { notedRegions, type Sessions } from './sessions.ts';
+import { notedRegions } from './sessions.ts';
+import type { Shared } from './shared.ts';
 import { conditionsFor, type Standing, writeStatus } from './status.ts';
 import { spell, troubleOf } from './trouble.ts';
 
-export interface CredentialControllerOptions {
-  readonly credentials: Informer<Seen<CloudCredential>>;
-  readonly credentialResource: Resource<Seen<CloudCredential>>;
-  readonly networks: Informer<Seen<Network>>;
-  readonly nodes: Informer<Seen<Node>>;
-  readonly secrets: SecretReader;
+export interface CredentialControllerOptions extends Shared {
   /** Whether the Secret of a credential in use is held too. */
   readonly holdSecrets: boolean;
-  readonly sessions: Sessions;
-  readonly clock: Clock;
   /** The credential can be used again, or differently: everything that uses it looks again. */
   readonly onChanged: (key: string) => void;
 }

@@ -8,10 +8,7 @@ import {
   type LaunchRequest,
 } from '../clouds/cloud.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
-import type { Informer } from '../kube/informer.ts';
 import { keyOf, type ObjectName } from '../kube/object.ts';
-import type { Resource } from '../kube/resource.ts';
-import type { SecretReader } from '../kube/secrets.ts';
 import {
   formatLaunchRecord,
   type LaunchRecord,
@@ -19,15 +16,12 @@ import {
   spentAfter,
 } from '../planning/launch-record.ts';
 import { createBatcher } from '../runtime/batcher.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { describeError, toError } from '../runtime/errors.ts';
-import type { Logger } from '../runtime/logger.ts';
 import { inParallel } from '../runtime/parallel.ts';
-import type { Metrics } from '../telemetry.ts';
 import { belongingOf } from './belonging.ts';
 import type { RegionInventory } from './inventory.ts';
 import type { Seen } from './kinds.ts';
-import type { Remover } from './remover.ts';
+import type { Shared } from './shared.ts';
 import { workloadOf } from './workload.ts';
 
 /** A Node that waits to be launched. */
@@ -61,20 +55,16 @@ export type LaunchOutcome =
    */
   | { readonly kind: 'lookUp'; readonly since: number };
 
-export interface LauncherOptions {
-  readonly nodes: Informer<Seen<Node>>;
-  readonly nodeResource: Resource<Seen<Node>>;
-  readonly secrets: SecretReader;
-  readonly remover: Remover;
-  readonly cluster: string;
-  readonly clock: Clock;
+export interface LauncherOptions
+  extends Pick<
+    Shared,
+    'nodes' | 'nodeResource' | 'secrets' | 'remover' | 'cluster' | 'clock' | 'logger' | 'metrics'
+  > {
   /** A token nobody else makes, at most 64 ASCII characters. */
   readonly newToken: () => string;
   /** Something became known that the Node of this key waits for. */
   readonly wake: (key: string) => void;
   readonly onLaunched: (head: Seen<Node>, count: number, zone: string) => void;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
 }
 
 export interface Launcher {

@@ -4,14 +4,13 @@ import type { CredentialRef } from '../api/common.ts';
 import type { CloudCredential, LabelSelector } from '../api/credential.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import type { CallGate, Cloud, CloudSession } from '../clouds/cloud.ts';
-import { CLOUDS, type CloudName } from '../clouds/index.ts';
-import type { Informer } from '../kube/informer.ts';
+import type { CloudName } from '../clouds/index.ts';
 import { keyOf } from '../kube/object.ts';
-import type { Resource } from '../kube/resource.ts';
 import type { SecretReader } from '../kube/secrets.ts';
 import { type Budgets, createBudgets } from '../runtime/budgets.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { hash } from '../runtime/hash.ts';
+import type { Caches } from './caches.ts';
 import type { Seen } from './kinds.ts';
 import { CredentialTrouble } from './trouble.ts';
 
@@ -23,9 +22,8 @@ export interface OpenSession {
   readonly session: CloudSession;
 }
 
-export interface SessionsOptions {
-  readonly credentials: Informer<Seen<CloudCredential>>;
-  readonly credentialResource: Resource<Seen<CloudCredential>>;
+export interface SessionsOptions extends Pick<Caches, 'credentials' | 'credentialResource'> {
+  readonly clouds: Readonly<Record<CloudName, Cloud>>;
   readonly secrets: SecretReader;
   readonly namespaceLabels: (name: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
   readonly gateOf: (cloud: CloudName, budgets: () => Budgets<string>) => CallGate;
@@ -74,7 +72,7 @@ interface Entry {
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { credentials, credentialResource, secrets, gateOf, onWait, cluster, clock } = options;
+  const { credentials, credentialResource, clouds, secrets, gateOf, onWait, cluster, clock } = options;
   const entries = new Map<string, Entry>();
   const shared = new Map<string, Budgets<string>>();
   const noting = new Map<string, Promise<unknown>>();
@@ -83,8 +81,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const key = `${cloud}/${account}/${region}`;
     let budgets = shared.get(key);
     if (budgets === undefined) {
-      const { limits: published }: Cloud = CLOUDS[cloud];
-      const limits = withHeadroom(published);
+      const limits = withHeadroom(clouds[cloud].limits);
       budgets = createBudgets({
         limits,
         clock,
@@ -104,7 +101,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (!credential.parsed.ok)
       throw new CredentialTrouble('Invalid', `CloudCredential ${key}: ${credential.parsed.message}`);
     const member = cloudOf(credential.parsed.value.spec);
-    const cloud: Cloud = CLOUDS[member.name];
+    const cloud = clouds[member.name];
     const secretName = cloud.secretOf(member.spec);
     const name = { namespace: credential.metadata.namespace, name: secretName ?? '' };
     const secret = secretName === undefined ? undefined : await secrets.read(name, { signal });

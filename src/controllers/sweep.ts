@@ -1,43 +1,24 @@
 import { cloudOf } from '../api/cloud-member.ts';
-import type { CloudCredential } from '../api/credential.ts';
 import { LABELS } from '../api/names.ts';
 import type { Network } from '../api/network.ts';
 import type { Node } from '../api/node.ts';
 import type { Machine, Owner } from '../clouds/cloud.ts';
-import type { Informer } from '../kube/informer.ts';
 import { type KubeObject, keyOf } from '../kube/object.ts';
 import type { Resource } from '../kube/resource.ts';
 import { shareReplicas } from '../planning/scale.ts';
 import { planSweep } from '../planning/sweep.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { describeError } from '../runtime/errors.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { Metrics } from '../telemetry.ts';
-import type { Fabrics } from './fabrics.ts';
-import type { Inventory, RegionInventory } from './inventory.ts';
+import type { RegionInventory } from './inventory.ts';
 import type { Seen } from './kinds.ts';
 import { recordOf } from './launcher.ts';
-import type { Remover } from './remover.ts';
-import { notedRegions, type Sessions } from './sessions.ts';
+import { notedRegions } from './sessions.ts';
+import type { Shared } from './shared.ts';
 
-export interface SweepOptions {
-  readonly networks: Informer<Seen<Network>>;
-  readonly networkResource: Resource<Seen<Network>>;
-  readonly nodes: Informer<Seen<Node>>;
-  readonly nodeResource: Resource<Seen<Node>>;
-  readonly credentials: Informer<Seen<CloudCredential>>;
-  readonly sessions: Sessions;
-  readonly inventory: Inventory;
-  readonly fabrics: Fabrics;
-  readonly remover: Remover;
+export interface SweepOptions extends Shared {
   /** Absent: all. What belongs to other namespaces is another operator's. */
   readonly watchNamespaces: readonly string[] | undefined;
   readonly graceMs: number;
   readonly intervalMs: number;
-  readonly paused: boolean;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
 }
 
 const hourMs = 3_600_000;

@@ -7,11 +7,12 @@ import { inParallel } from '../../runtime/parallel.ts';
 import { createBackoff } from '../backoff.ts';
 import { scopeKeyOf } from '../belonging.ts';
 import type { Seen } from '../kinds.ts';
+import type { Shared } from '../shared.ts';
 import type { Standing } from '../status.ts';
 import { spell } from '../trouble.ts';
 import { annotatePlaces, notedPlaces } from './places.ts';
 import { createPopulation, nodesPerPass, nodeWriters } from './population.ts';
-import { factsOf, type NetworkControllerOptions, type Site, sitesOf, worstTrouble } from './site.ts';
+import { factsOf, type Site, sitesOf, worstTrouble } from './site.ts';
 import { planStatus, standingOf, tallied, writeNetworkStatus } from './status.ts';
 import { createSurroundings, lacksNodes } from './surroundings.ts';
 
@@ -24,7 +25,7 @@ const longestLookMs = 600_000;
 const clearLookMs = 10_000;
 
 /** One Network: its Nodes as many as wished, of one revision, and what stands around them. */
-export function createNetworkController(options: NetworkControllerOptions) {
+export function createNetworkController(options: Shared) {
   const { networks, networkResource, nodes, nodeResource, fabrics, bursts, paused, logger } = options;
   const backoff = createBackoff(options.clock);
   const surroundings = createSurroundings(options, backoff);

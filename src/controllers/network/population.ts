@@ -7,15 +7,16 @@ import { keyOf } from '../../kube/object.ts';
 import type { NewNode, NodePlan } from '../../planning/nodes.ts';
 import { inParallel } from '../../runtime/parallel.ts';
 import type { Seen } from '../kinds.ts';
+import type { Shared } from '../shared.ts';
 import { annotatePlaces, notedPlaces } from './places.ts';
-import type { NetworkControllerOptions, Site } from './site.ts';
+import type { Site } from './site.ts';
 
 /** Creates and deletes of Nodes in one pass, and at once. */
 export const nodesPerPass = 1_000;
 export const nodeWriters = 16;
 
 export function createPopulation(
-  options: NetworkControllerOptions,
+  options: Shared,
   withTrouble: (site: Site, work: () => Promise<void>) => Promise<void>,
 ) {
   const { networkResource, nodeResource, bursts, events, logger } = options;

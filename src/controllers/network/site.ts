@@ -1,39 +1,18 @@
-/** What the parts of the Network controller share: its options, and one placement as one pass knows it. */
+/** One placement as one pass over its Network knows it. */
 import { LABELS } from '../../api/names.ts';
 import type { Network } from '../../api/network.ts';
 import type { Node } from '../../api/node.ts';
 import type { Owner } from '../../clouds/cloud.ts';
-import type { EventRecorder } from '../../kube/events.ts';
-import type { Informer } from '../../kube/informer.ts';
-import type { Resource } from '../../kube/resource.ts';
 import type { NodeFacts } from '../../planning/nodes.ts';
 import { revisionOf } from '../../planning/revision.ts';
 import { shareReplicas } from '../../planning/scale.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import type { Bursts } from '../bursts.ts';
-import type { Aligned, Fabrics } from '../fabrics.ts';
-import type { Inventory, RegionInventory } from '../inventory.ts';
+import type { Aligned } from '../fabrics.ts';
+import type { RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
-import type { OpenSession, Sessions } from '../sessions.ts';
+import type { OpenSession } from '../sessions.ts';
+import type { Shared } from '../shared.ts';
 import type { Trouble } from '../trouble.ts';
 import { currentPlaces, definitionOf, notedPlaces, type Place } from './places.ts';
-
-export interface NetworkControllerOptions {
-  readonly networks: Informer<Seen<Network>>;
-  readonly networkResource: Resource<Seen<Network>>;
-  readonly nodes: Informer<Seen<Node>>;
-  readonly nodeResource: Resource<Seen<Node>>;
-  readonly sessions: Sessions;
-  readonly inventory: Inventory;
-  readonly fabrics: Fabrics;
-  readonly bursts: Bursts;
-  readonly events: EventRecorder;
-  readonly cluster: string;
-  readonly paused: boolean;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
 
 /** One placement in one pass. */
 export interface Site {
@@ -52,7 +31,7 @@ export interface Site {
 }
 
 export function sitesOf(
-  { nodes, cluster }: NetworkControllerOptions,
+  { nodes, cluster }: Pick<Shared, 'nodes' | 'cluster'>,
   key: string,
   seen: Seen<Network>,
   network: Network,

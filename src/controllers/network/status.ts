@@ -10,12 +10,13 @@ import {
 import type { Node } from '../../api/node.ts';
 import { type NodePlan, summarize } from '../../planning/nodes.ts';
 import type { Seen } from '../kinds.ts';
+import type { Shared } from '../shared.ts';
 import { conditionsFor, type Standing, writeStatus } from '../status.ts';
 import { spell } from '../trouble.ts';
-import { factsOf, type NetworkControllerOptions, type Site, worstTrouble } from './site.ts';
+import { factsOf, type Site, worstTrouble } from './site.ts';
 
 export async function writeNetworkStatus(
-  { networkResource, clock }: Pick<NetworkControllerOptions, 'networkResource' | 'clock'>,
+  { networkResource, clock }: Pick<Shared, 'networkResource' | 'clock'>,
   seen: Seen<Network>,
   found: NetworkStatus,
   standing: Standing,

@@ -7,9 +7,10 @@ import type { Backoff } from '../backoff.ts';
 import { scopeKeyOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
 import { recordOf } from '../launcher.ts';
+import type { Shared } from '../shared.ts';
 import { troubleOf } from '../trouble.ts';
 import { definitionOf } from './places.ts';
-import type { NetworkControllerOptions, Site } from './site.ts';
+import type { Site } from './site.ts';
 
 /** A balancer outlives its last node by this, so that scaling to zero and back keeps its address. */
 const emptyGraceMs = 60_000;
@@ -21,7 +22,7 @@ export interface Look {
   readonly signal: AbortSignal;
 }
 
-export function createSurroundings(options: NetworkControllerOptions, backoff: Backoff) {
+export function createSurroundings(options: Shared, backoff: Backoff) {
   const { sessions, inventory, fabrics, clock } = options;
   const emptySince = new Map<string, number>();
 

@@ -1,15 +1,14 @@
 import type { Node, NodeStatus } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
-import type { Resource } from '../../kube/resource.ts';
-import type { Clock } from '../../runtime/clock.ts';
 import type { Seen } from '../kinds.ts';
 import { recordOf } from '../launcher.ts';
+import type { Shared } from '../shared.ts';
 import { conditionsFor, writeStatus } from '../status.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Writes what a pass found, if it differs from what stands there. */
 export async function writeNodeStatus(
-  { nodeResource, clock }: { readonly nodeResource: Resource<Seen<Node>>; readonly clock: Clock },
+  { nodeResource, clock }: Pick<Shared, 'nodeResource' | 'clock'>,
   seen: Seen<Node>,
   machine: Machine | undefined,
   { phase, standing, trouble }: Verdict,
