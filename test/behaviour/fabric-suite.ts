@@ -2,11 +2,13 @@
 import {
   AuthorizeSecurityGroupIngressCommand,
   CreateSecurityGroupCommand,
+  CreateTagsCommand,
   DescribeSecurityGroupsCommand,
   DescribeSubnetsCommand,
   RevokeSecurityGroupIngressCommand,
 } from '@aws-sdk/client-ec2';
 import {
+  AddTagsCommand,
   DeleteListenerCommand,
   DeleteLoadBalancerCommand,
   DescribeListenersCommand,
@@ -126,6 +128,82 @@ export function describeFabric(start: () => Promise<Ground>): void {
         ]),
       );
     }
+  });
+
+  describe('tags of what stands', () => {
+    const tagged = (tags: Readonly<Record<string, string>>): FabricWish =>
+      wishFor({ scope: { owner: OWNER, spec: { tags } } });
+    const ids = async () => (await stage.observe(wishFor())).resources.map(({ id }) => id);
+    /** Of everything that stands, by id, without what says whose it is. */
+    const tagsNow = async (): Promise<readonly Record<string, string>[]> => {
+      const all = await ids();
+      const ResourceArns = all.filter((id) => id.startsWith('arn:'));
+      const { TagDescriptions = [] } = await stage.elb.send(new DescribeTagsCommand({ ResourceArns }));
+      const { SecurityGroups = [] } = await stage.ec2.send(
+        new DescribeSecurityGroupsCommand({ GroupIds: all.filter((id) => id.startsWith('sg-')) }),
+      );
+      const lists = [...SecurityGroups, ...TagDescriptions].map(({ Tags = [] }) => Tags);
+      expect(lists).toHaveLength(all.length);
+      return lists.map((list) =>
+        Object.fromEntries(
+          list
+            .map(({ Key = '', Value = '' }) => [Key, Value] as const)
+            .filter(([key]) => key !== 'Name' && !key.startsWith('peerage-')),
+        ),
+      );
+    };
+    const addByHand = async (Tags: { Key: string; Value: string }[]): Promise<void> => {
+      const all = await ids();
+      const ResourceArns = all.filter((id) => id.startsWith('arn:'));
+      await stage.elb.send(new AddTagsCommand({ ResourceArns, Tags }));
+      await stage.ec2.send(
+        new CreateTagsCommand({ Resources: all.filter((id) => id.startsWith('sg-')), Tags }),
+      );
+    };
+
+    test('follow the spec, and the plan says so', async () => {
+      await settle(tagged({ team: 'chain', cost: '12' }));
+
+      const run = await settle(tagged({ team: 'ops', stage: 'live' }));
+
+      expect(run.map((step) => step.replace(/ p-[0-9a-f]+/, ''))).toEqual(
+        ['security group', 'security group', 'load balancer', 'target group', 'listener TCP 8545'].flatMap(
+          (kind) => [
+            `update ${kind}: tag cost is not wished`,
+            expect.stringMatching(
+              new RegExp(`^update ${kind}: tag team is chain, wished is ops; .*stage is not set`),
+            ),
+          ],
+        ),
+      );
+      expect(new Set((await tagsNow()).map((tags) => JSON.stringify(tags, ['stage', 'team'])))).toEqual(
+        new Set([JSON.stringify({ stage: 'live', team: 'ops' })]),
+      );
+      await settle(wishFor());
+      expect(await tagsNow()).toEqual(Array(5).fill({}));
+    });
+
+    test('come on what was made without any', async () => {
+      await settle(wishFor());
+      await settle(tagged({ team: 'chain' }));
+      expect(await tagsNow()).toEqual(Array(5).fill({ team: 'chain' }));
+    });
+
+    test('are mended where somebody changed them, and those of somebody else stay', async () => {
+      await settle(tagged({ team: 'chain' }));
+      await addByHand([
+        { Key: 'team', Value: 'mine' },
+        { Key: 'audit', Value: 'yes' },
+      ]);
+
+      const run = await settle(tagged({ team: 'chain' }));
+
+      expect(run).toHaveLength(5);
+      expect(run.every((step) => step.endsWith(': tag team is mine, wished is chain'))).toBe(true);
+      expect(await tagsNow()).toEqual(Array(5).fill({ team: 'chain', audit: 'yes' }));
+      await settle(wishFor());
+      expect(await tagsNow()).toEqual(Array(5).fill({ audit: 'yes' }));
+    });
   });
 
   test('lets the balancer reach the machines on the ports it needs, and nothing else of it', async () => {

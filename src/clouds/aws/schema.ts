@@ -188,7 +188,11 @@ export const awsPlacement = z
       })
       .exactOptional()
       .describe('Present: one-time spot instances.'),
-    tags: tags.exactOptional().describe('Tags for everything the operator makes here.'),
+    tags: tags
+      .exactOptional()
+      .describe(
+        'Tags for everything the operator makes here. Security groups, balancer, listeners and target groups follow a change: what is missing or different is set, what was taken out of the spec is taken off, and a tag that somebody else put on stays. A machine keeps the tags that its Node was made with.',
+      ),
     network: network
       .exactOptional()
       .describe("Where machines attach. Absent: all subnets of the region's default VPC."),

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { CloudError, type FabricGoal, type FabricWish } from '../../cloud.ts';
+import { standingTags, tagMap } from '../tags.ts';
 import type { AwsFabricView, FoundBalancer, FoundPool, Group, Network } from './found.ts';
 import { namesOf } from './names.ts';
 import { planFabric } from './plan.ts';
 import { EVERYTHING_IPV4, EVERYTHING_IPV6 } from './rules.ts';
+import { settingsOf } from './settings.ts';
 import { defaultEgress, desiredOf } from './wish.ts';
 
 const owner = { cluster: 'c', network: 'chains/dev', placement: 'virginia' };
@@ -46,11 +48,13 @@ const { balancer: _, ...unbalanced } = wish;
 /** What stands when a wish has come true. */
 function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: Network } {
   const desired = desiredOf(of, network, 'sg-balancer');
+  const tags = tagMap(standingTags({ owner, ...settingsOf(of.scope.spec) }));
   const group = (id: string, wished: typeof desired.nodesGroup): Group => ({
     id,
     name: wished.name,
     vpcId: network.vpcId,
     owner,
+    tags,
     ingress: wished.ingress,
     egress: wished.egress ?? defaultEgress(network),
   });
@@ -60,6 +64,7 @@ function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: 
       ...pool,
       arn: `arn:${pool.name}`,
       vpcId: network.vpcId,
+      tags,
       targets: (balancer?.members ?? []).map((id) => ({ id, port: pool.port, health: 'healthy' })),
       refused: new Set(),
     }),
@@ -76,12 +81,14 @@ function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: 
             state: 'active',
             subnetIds: network.subnets.map(({ id }) => id),
             groupIds: ['sg-balancer'],
+            tags,
             listeners: balancer.listeners.map(({ port, protocol, certificate, pool }) => ({
               arn: `arn:listener-${port}`,
               port,
               protocol,
               certificates: certificate === undefined ? [] : [certificate],
               poolArns: [`arn:${pool}`],
+              tags,
             })),
           },
         ];
@@ -485,4 +492,75 @@ test('when the network moved, everything is made anew beside what machines still
     'delete security group: nothing wished uses it',
     'delete security group: nothing wished uses it',
   ]);
+});
+
+const tagged = (tags: Record<string, string>): FabricWish => ({ ...wish, scope: { owner, spec: { tags } } });
+
+test('tags of what stands follow the spec, last of all, and only what stays is tagged', () => {
+  const before = settled(tagged({ team: 'chain', cost: '12' }));
+
+  expect(told(tagged({ team: 'ops', stage: 'live' }), before)).toEqual(
+    [
+      'security group',
+      'security group',
+      'load balancer',
+      ...Array(3).fill('target group'),
+      ...Array(3).fill('listener'),
+    ].flatMap((kind) => [
+      `update ${kind}: tag cost is not wished`,
+      `update ${kind}: tag team is chain, wished is ops; tag stage is not set, wished is live`,
+    ]),
+  );
+  const { balancer: _balancer, ...lone } = tagged({ cost: '12' });
+  expect(shape(lone, before).slice(-3)).toEqual([
+    'delete security group (waits)',
+    'update security group',
+    'update security group',
+  ]);
+});
+
+test('a tag that somebody else put on stays, and one of ours that somebody took off comes back', () => {
+  const before = settled(tagged({ team: 'chain' }));
+  const [group, ...others] = before.groups;
+  if (group === undefined) throw new Error('a settled wish has a group');
+  const meddled = (change: (tags: Map<string, string>) => void) => {
+    const tags = new Map(group.tags);
+    change(tags);
+    return { ...before, groups: [{ ...group, tags }, ...others] };
+  };
+
+  const added = meddled((tags) => tags.set('audit', 'yes'));
+  expect(told(tagged({ team: 'chain' }), added)).toEqual([]);
+  const gone = plan(tagged({}), added).filter((step) => step.name === group.name);
+  expect(gone.map((step) => step.action)).toEqual([
+    { do: 'untag group', groupId: group.id, keys: ['team', 'peerage-tag-keys'] },
+  ]);
+
+  const taken = meddled((tags) => tags.delete('Name'));
+  expect(told(tagged({ team: 'chain' }), taken)).toEqual([
+    'update security group: tag Name is not set, wished is dev-virginia',
+  ]);
+});
+
+test('without a note of what the spec put there, nothing is taken off', () => {
+  const before = settled(tagged({ team: 'chain' }));
+  const groups = before.groups.map((group) => {
+    const tags = new Map(group.tags);
+    tags.delete('peerage-tag-keys');
+    return { ...group, tags };
+  });
+
+  expect(plan(tagged({}), { ...before, groups }).filter((step) => step.kind === 'security group')).toEqual(
+    [],
+  );
+});
+
+test('a listener whose tags AWS has not told yet is left alone', () => {
+  const before = settled(wish);
+  const balancers = before.balancers.map((one) => ({
+    ...one,
+    listeners: one.listeners.map(({ tags: _tags, ...listener }) => listener),
+  }));
+
+  expect(plan(wish, { ...before, balancers })).toEqual([]);
 });

@@ -55,6 +55,7 @@ export type Action =
       readonly do: 'create listener';
       readonly balancerArn: string;
       readonly listener: Omit<Listener, 'arn'>;
+      readonly owner: Owner;
       readonly tags: readonly AwsTag[];
     }
   | { readonly do: 'set listener'; readonly balancerArn: string; readonly listener: Listener }
@@ -64,6 +65,11 @@ export type Action =
       readonly arn: string;
       readonly targets: readonly { readonly id: string; readonly port: number }[];
     }
+  | { readonly do: 'tag group'; readonly groupId: string; readonly tags: readonly AwsTag[] }
+  | { readonly do: 'untag group'; readonly groupId: string; readonly keys: readonly string[] }
+  /** `arn`: of ELBv2. */
+  | { readonly do: 'tag'; readonly arn: string; readonly tags: readonly AwsTag[] }
+  | { readonly do: 'untag'; readonly arn: string; readonly keys: readonly string[] }
   | { readonly do: 'release group'; readonly groupId: string }
   /** `arns`: of ELBv2, in the order in which they lose the tag. */
   | { readonly do: 'release'; readonly arns: readonly string[] }
