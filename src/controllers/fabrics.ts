@@ -58,7 +58,7 @@ export function createFabrics({
         const view = await look(request);
         const steps = fabric.plan(goal, view);
         const next = steps.find(({ waits }) => waits === undefined);
-        if (next === undefined || dryRun || view.trouble !== undefined) return { view, steps, ran };
+        if (next === undefined || dryRun) return { view, steps, ran };
         if (ran.length >= mostSteps)
           throw new Error(
             `${scopeKeyOf(goal.scope.owner)}: still ${next.verb} ${next.kind} ${next.name} after ${mostSteps} steps`,
