@@ -227,8 +227,64 @@ export const networkRefusals: readonly Refusal[] = [
   [
     'HTTPS without certificate',
     { 'spec.balancer.type': 'Application', 'spec.balancer.ports': [https] },
-    'spec.balancer.ports[0].certificateArn',
+    'spec.balancer.ports',
     'need a certificate',
+  ],
+  [
+    'HTTPS with a certificate in one placement only',
+    {
+      'spec.balancer.type': 'Application',
+      'spec.balancer.ports': [https],
+      [`${inAws}.certificates`]: [{ port: 443, certificateArn: arn }],
+    },
+    'spec.balancer.ports',
+    'need a certificate: in certificateArn, or in certificates of every placement',
+  ],
+  [
+    'HTTPS with certificates for another port',
+    {
+      'spec.balancer.type': 'Application',
+      'spec.balancer.ports': [https, { ...https, port: 8443, certificateArn: arn }],
+      [`${inAws}.certificates`]: [{ port: 8443, certificateArn: arn }],
+      'spec.placements.1.aws.certificates': [{ port: 8443, certificateArn: arn }],
+    },
+    'spec.balancer.ports',
+    'need a certificate',
+  ],
+  [
+    'a certificate of a placement for a port without TLS',
+    { [`${inAws}.certificates`]: [{ port: 80, certificateArn: arn }] },
+    'spec.placements',
+    'no TLS or HTTPS port of the balancer',
+  ],
+  [
+    'a certificate of a placement without balancer',
+    { 'spec.balancer': undefined, [`${inAws}.certificates`]: [{ port: 443, certificateArn: arn }] },
+    'spec.placements',
+    'no TLS or HTTPS port of the balancer',
+  ],
+  [
+    'a certificate of another region',
+    {
+      'spec.balancer.type': 'Application',
+      'spec.balancer.ports': [{ ...https, certificateArn: arn }],
+      [`${inAws}.certificates`]: [{ port: 443, certificateArn: arn.replace('us-east-1', 'us-west-2') }],
+    },
+    `${where}.aws.certificates`,
+    'must be one of the region',
+  ],
+  [
+    'two certificates for one port',
+    {
+      'spec.balancer.type': 'Application',
+      'spec.balancer.ports': [{ ...https, certificateArn: arn }],
+      [`${inAws}.certificates`]: [
+        { port: 443, certificateArn: arn },
+        { port: 443, certificateArn: `${arn}y` },
+      ],
+    },
+    `${where}.aws.certificates[1]`,
+    'Duplicate',
   ],
   [
     'a certificate without TLS',

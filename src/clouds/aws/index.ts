@@ -8,8 +8,8 @@ export const aws: Cloud = {
   name: 'aws',
   placement: awsPlacement,
   credential: awsCredential,
-  // Where machines stand, and what else carries the tags, decides about the next machine only.
-  mutable: ['zones', 'tags'],
+  // Where machines stand, and what else carries the tags, decides about the next machine only; certificates are none of theirs.
+  mutable: ['zones', 'tags', 'certificates'],
   limits: LIMITS,
   regionOf: (spec) => parse(awsPlacement, spec, 'aws').region,
   homeRegionOf: (credential) => parse(awsCredential, credential, 'aws').defaultRegion ?? 'us-east-1',

@@ -76,6 +76,23 @@ const rootVolume = z
     ],
   });
 
+const certificates = z
+  .array(
+    z.object({
+      port: z.int().min(1).max(65_535).describe('A port of `balancer.ports` that speaks `TLS` or `HTTPS`.'),
+      certificateArn: z
+        .string()
+        .regex(/^arn:\S+$/)
+        .max(2048)
+        .describe(
+          'ARN of a certificate in ACM, in the region of the placement, or of a server certificate in IAM.',
+        ),
+    }),
+  )
+  .min(1)
+  .max(16)
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['port'] });
+
 const network = z
   .object({
     vpcId: z
@@ -196,6 +213,11 @@ export const awsPlacement = z
     network: network
       .exactOptional()
       .describe("Where machines attach. Absent: all subnets of the region's default VPC."),
+    certificates: certificates
+      .exactOptional()
+      .describe(
+        "Certificates of this placement's balancer, by port; each wins over `balancer.ports[].certificateArn`. ACM keeps certificates by region, so a Network in two regions needs its own for each. A change reaches the listeners that stand. A Node on its own has no balancer and no use for them.",
+      ),
     runInstances: runInstances.exactOptional(),
   })
   .meta({
@@ -205,6 +227,11 @@ export const awsPlacement = z
         rule: '!has(self.zones) || self.zones.all(zone, zone.startsWith(self.region))',
         fieldPath: '.zones',
         message: 'every zone must be one of the region',
+      },
+      {
+        rule: "!has(self.certificates) || self.certificates.all(c, !c.certificateArn.contains(':acm:') || c.certificateArn.contains(':acm:' + self.region + ':'))",
+        fieldPath: '.certificates',
+        message: 'a certificate of ACM must be one of the region',
       },
     ],
   });
