@@ -410,9 +410,13 @@ export function createLauncher(options: LauncherOptions): Launcher {
   };
 }
 
-/** Undefined when the Node has none, or what is there is not ours to read. */
-export function recordOf(seen: Seen<Node>): LaunchRecord | undefined {
-  return parseLaunchRecord(seen.metadata.annotations?.[ANNOTATIONS.launch]);
+/** Undefined when the Node has none. Throws when what is there is not what the operator writes. */
+export function recordOf({ metadata }: Seen<Node>): LaunchRecord | undefined {
+  try {
+    return parseLaunchRecord(metadata.annotations?.[ANNOTATIONS.launch]);
+  } catch (cause) {
+    throw new Error(`annotation ${ANNOTATIONS.launch} of Node ${keyOf(metadata)} cannot be read`, { cause });
+  }
 }
 
 function asJson(value: LaunchRecord['resolved']): Json {

@@ -9,7 +9,7 @@ import { createNamespaceLabels } from '../kube/namespaces.ts';
 import { keyOf } from '../kube/object.ts';
 import { createSecretReader } from '../kube/secrets.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Outcome, runController } from '../runtime/controller.ts';
+import { type ControllerOptions, runController } from '../runtime/controller.ts';
 import { type Leadership, NotLeader } from '../runtime/leader.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { WorkQueue } from '../runtime/queue.ts';
@@ -19,7 +19,8 @@ import { createBursts } from './bursts.ts';
 import { createCaches } from './caches.ts';
 import { createCredentialController } from './credential.ts';
 import { createFabrics } from './fabrics.ts';
-import { createGate } from './gate.ts';
+import { createGate, OperatorPaused } from './gate.ts';
+import { tellInternalError } from './internal-error.ts';
 import { countByState, createInventory } from './inventory.ts';
 import { createLauncher } from './launcher.ts';
 import { createNetworkController } from './network/controller.ts';
@@ -52,6 +53,8 @@ export interface OperatorOptions {
   readonly readLagMs: number;
   /** Default: all there are. */
   readonly clouds?: Readonly<Record<CloudName, Cloud>>;
+  /** From 0 to 1, for jitter. */
+  readonly random?: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -71,10 +74,11 @@ const passDeadlineMs = 120_000;
 
 export function createOperator(options: OperatorOptions): Operator {
   const { client, watchNamespaces, cluster, identity, leadership, paused, readLagMs } = options;
-  const { clouds = CLOUDS, clock, logger, metrics } = options;
+  const { clouds = CLOUDS, random, clock, logger, metrics } = options;
   const caches = createCaches({ ...options, restarts: metrics.watchRestarts });
   const { networks, nodes, credentials } = caches;
-  const queueNamed = (name: string) => new WorkQueue({ name, clock, metrics: metrics.queue });
+  const queueNamed = (name: string) =>
+    new WorkQueue({ name, clock, metrics: metrics.queue, ...(random && { random }) });
   const queues = {
     networks: queueNamed('network'),
     nodes: queueNamed('node'),
@@ -179,17 +183,15 @@ export function createOperator(options: OperatorOptions): Operator {
   // ------------------------------------------------------------------------------------------ what runs when
   function control(
     queue: WorkQueue,
-    concurrency: number,
-    reconcile: (key: string, signal: AbortSignal) => Promise<Outcome>,
+    controller: Pick<ControllerOptions, 'concurrency' | 'reconcile' | 'onFailure'>,
     signal: AbortSignal,
   ) {
     return runController({
+      ...controller,
       name: queue.name,
-      concurrency,
       queue,
-      reconcile,
       deadlineMs: passDeadlineMs,
-      isExpected: (error) => isConflict(error) || isNotFound(error) || error instanceof NotLeader,
+      isExpected,
       metrics: metrics.controller,
       logger,
       clock,
@@ -213,11 +215,42 @@ export function createOperator(options: OperatorOptions): Operator {
       await Promise.all([
         inventory.run(signal),
         sweep.run(signal),
-        control(queues.credentials, 4, credentialController.reconcile, signal),
-        control(queues.networks, 8, networkController.reconcile, signal),
-        control(queues.nodes, options.nodeConcurrency, nodeController.reconcile, signal),
+        control(
+          queues.credentials,
+          {
+            concurrency: 4,
+            reconcile: credentialController.reconcile,
+            onFailure: tellInternalError(credentials, caches.credentialResource, clock),
+          },
+          signal,
+        ),
+        control(
+          queues.networks,
+          {
+            concurrency: 8,
+            reconcile: networkController.reconcile,
+            onFailure: tellInternalError(networks, caches.networkResource, clock),
+          },
+          signal,
+        ),
+        control(
+          queues.nodes,
+          {
+            concurrency: options.nodeConcurrency,
+            reconcile: nodeController.reconcile,
+            onFailure: tellInternalError(nodes, caches.nodeResource, clock),
+          },
+          signal,
+        ),
       ]);
     },
     flush: () => events.flush(),
   };
+}
+
+/** What comes with the trade: a lost race, a lost Lease, a call that the gate held back. */
+function isExpected(error: unknown): boolean {
+  return (
+    isConflict(error) || isNotFound(error) || error instanceof NotLeader || error instanceof OperatorPaused
+  );
 }

@@ -27,7 +27,6 @@ const gatherMs = 1_000;
 /** Ties the queues to the caches, from now on. */
 export function createWaking({ networks, nodes, credentials }: Caches, queues: Queues): Waking {
   networks.onChange(({ key, now, before }) => {
-    // Our own status is no reason to look again: with each failed try its message changes, and the next would not wait.
     if (!isSameWish(now, before)) queues.networks.add(key);
     for (const object of [now, before])
       for (const credential of object === undefined ? [] : credentialsOfNetwork(object))
@@ -38,7 +37,7 @@ export function createWaking({ networks, nodes, credentials }: Caches, queues: Q
     if (isLeaving || isAsked(now, before) || isHeld(now) !== isHeld(before)) waking.nodesOf(key);
   });
   nodes.onChange(({ key, type, now, before }) => {
-    queues.nodes.add(key);
+    if (!isSameWish(now, before)) queues.nodes.add(key);
     const changed = now ?? before;
     if (changed === undefined) return;
     const network = networkKeyOf(changed);
@@ -47,7 +46,7 @@ export function createWaking({ networks, nodes, credentials }: Caches, queues: Q
     for (const credential of credentialsOfNode(changed)) queues.credentials.addAfter(credential, gatherMs);
   });
   credentials.onChange(({ key, now, before }) => {
-    queues.credentials.add(key);
+    if (!isSameWish(now, before)) queues.credentials.add(key);
     if (now?.metadata.generation !== before?.metadata.generation) waking.usersOf(key);
   });
 
@@ -81,7 +80,10 @@ function isAsked(now: KubeObject | undefined, before: KubeObject | undefined): b
   return wantedBy(now) !== wantedBy(before);
 }
 
-/** Nothing but the status differs. */
+/**
+ * Nothing but the status differs. Our own status is no reason to look again: with each failed try its message may change,
+ * and the next would not wait.
+ */
 function isSameWish(now: KubeObject | undefined, before: KubeObject | undefined): boolean {
   if (now === undefined || before === undefined) return false;
   const wishOf = ({ metadata }: KubeObject) => stableJson({ ...metadata, resourceVersion: undefined });

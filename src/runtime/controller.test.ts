@@ -154,6 +154,63 @@ describe('a controller', () => {
     expect(queue.failures('a')).toBe(1);
   });
 
+  test('tells a failure while the key is still held back, and a failure to tell changes nothing', async () => {
+    const told: string[] = [];
+    let passes = 0;
+    start(
+      async () => {
+        passes += 1;
+        throw new Error(`pass ${passes}`);
+      },
+      {
+        onFailure: async (key, error) => {
+          queue.add(key);
+          told.push(`${key} ${error}`);
+          await clock.sleep(500);
+          if (passes === 1) throw new Error('nobody listens');
+        },
+      },
+    );
+    queue.add('a');
+    await clock.advance(400);
+    expect(told).toEqual(['a Error: pass 1']);
+    await clock.advance(200);
+    expect(told).toEqual(['a Error: pass 1', 'a Error: pass 2']);
+    expect(lines.map(({ level, message }) => `${level}: ${message}`)).toEqual([
+      'error: pass failed',
+      'debug: failure could not be told',
+      'error: pass failed',
+    ]);
+    expect(queue.failures('a')).toBe(2);
+  });
+
+  test.for([
+    { what: 'a lost race', error: new Error('conflict') },
+    { what: 'a failure for good', error: new TerminalError('the spec is wrong') },
+  ])('does not tell $what', async ({ error }) => {
+    const told: string[] = [];
+    start(() => Promise.reject(error), {
+      isExpected: (thrown) => thrown instanceof Error && thrown.message === 'conflict',
+      onFailure: async (key) => void told.push(key),
+    });
+    queue.add('a');
+    await clock.settle();
+    expect(lines).toHaveLength(1);
+    expect(told).toEqual([]);
+  });
+
+  test('does not tell of a pass that ended because it had to', async () => {
+    const told: string[] = [];
+    const { reconcile } = held();
+    start(reconcile, { onFailure: async (key) => void told.push(key) });
+    queue.add('a');
+    await clock.settle();
+    stop.abort(new Error('SIGTERM'));
+    await clock.advance(5_000);
+    await running;
+    expect(told).toEqual([]);
+  });
+
   test('aborts a pass at its deadline, and says so', async () => {
     const { reconcile } = held();
     start(reconcile);

@@ -31,6 +31,11 @@ export interface ControllerOptions {
   readonly graceMs?: number;
   /** Errors that come with the trade, such as a lost race: retried all the same, logged at debug. */
   readonly isExpected?: (error: unknown) => boolean;
+  /**
+   * Called after a pass that failed otherwise and is to be repeated, so that it can be said where users look. The key is
+   * held back until then. What this throws is logged at debug and goes nowhere: the failed pass stays the story.
+   */
+  readonly onFailure?: (key: string, error: unknown, signal: AbortSignal) => Promise<void>;
   readonly metrics?: ControllerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -78,6 +83,9 @@ export async function runController(options: ControllerOptions): Promise<void> {
   cancelGrace();
 }
 
+/** What is told of a failure must not take longer than the failure. */
+const tellDeadlineMs = 10_000;
+
 async function runPass(options: ControllerOptions, key: string, signal: AbortSignal): Promise<void> {
   const { name: controller, queue, reconcile, deadlineMs, metrics, logger, clock } = options;
   const startedAt = clock.monotonic();
@@ -97,6 +105,7 @@ async function runPass(options: ControllerOptions, key: string, signal: AbortSig
     metrics?.passes.inc({ controller, result: 'error' });
     metrics?.errors.inc({ controller });
     handleError(options, key, error);
+    await tellFailure(options, key, error, signal);
   } finally {
     metrics?.passSeconds.observe({ controller }, (clock.monotonic() - startedAt) / 1000);
   }
@@ -114,4 +123,24 @@ function handleError(options: ControllerOptions, key: string, error: unknown): v
   const retryInMs = Math.round(queue.retry(key));
   if (isExpected?.(error)) logger.debug({ ...fields, retryInMs }, 'pass lost a race');
   else logger.error({ ...fields, retryInMs }, 'pass failed');
+}
+
+async function tellFailure(
+  options: ControllerOptions,
+  key: string,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name: controller, onFailure, isExpected, logger, clock } = options;
+  // A pass that was told to end did not fail.
+  if (onFailure === undefined || signal.aborted || error instanceof TerminalError || isExpected?.(error))
+    return;
+  try {
+    await withDeadline(
+      { signal, deadlineMs: tellDeadlineMs, clock, what: `telling the failure of ${controller} ${key}` },
+      async (tellSignal) => await onFailure(key, error, tellSignal),
+    );
+  } catch (second) {
+    logger.debug({ controller, key, error: describeError(second) }, 'failure could not be told');
+  }
 }

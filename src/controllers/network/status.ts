@@ -8,6 +8,7 @@ import {
   type PlanStep,
 } from '../../api/network-status.ts';
 import type { Node } from '../../api/node.ts';
+import { findCondition, isConditionTrue } from '../../kube/conditions.ts';
 import { type NodePlan, summarize } from '../../planning/nodes.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
@@ -83,7 +84,7 @@ export function standingOf(sites: readonly Site[], plan: NodePlan, missing: read
   const [first] = stalled;
   const counts = `${ready} of ${desired} Nodes are Ready`;
   if (first?.parsed.ok) {
-    const why = first.parsed.value.status.conditions?.find(({ type }) => type === 'Stalled');
+    const why = findCondition(first.parsed.value.status.conditions, 'Stalled');
     const message = `${counts}; ${stalled.length} cannot go on: ${first.metadata.name}: ${why?.message}`;
     return { kind: 'stalled', reason: 'NodesStalled', message };
   }
@@ -146,18 +147,18 @@ export function planStatus(plan: NodePlan, around: readonly PlanStep[]): NonNull
   return { summary: summarize(plan, around.length), steps: steps.slice(0, MAX_PLAN_STEPS) };
 }
 
-/** What went wrong last with one that is tried again by itself: no capacity, too many calls. */
+/** What went wrong last with one that is tried again by itself: no capacity, too many calls, an operator that failed. */
 function hindrance(all: readonly Seen<Node>[]): string {
   for (const { metadata, parsed } of all) {
-    const lastError = parsed.ok ? parsed.value.status.lastError : undefined;
-    if (lastError !== undefined) return `; ${metadata.name}: ${lastError}`;
+    if (!parsed.ok) continue;
+    const { lastError, conditions } = parsed.value.status;
+    const ready = findCondition(conditions, 'Ready');
+    const words = ready?.reason === 'InternalError' ? ready.message : lastError;
+    if (words !== undefined) return `; ${metadata.name}: ${words}`;
   }
   return '';
 }
 
 function isStalled({ parsed }: Seen<Node>): boolean {
-  return (
-    parsed.ok &&
-    (parsed.value.status.conditions ?? []).some(({ type, status }) => type === 'Stalled' && status === 'True')
-  );
+  return parsed.ok && isConditionTrue(parsed.value.status.conditions, 'Stalled');
 }

@@ -1,5 +1,6 @@
 import type { Node, NodeStatus } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
+import { findCondition } from '../../kube/conditions.ts';
 import type { Seen } from '../kinds.ts';
 import { recordOf } from '../launcher.ts';
 import type { Shared } from '../shared.ts';
@@ -26,7 +27,7 @@ export async function writeNodeStatus(
     ...(record && { attempt: record.attempt }),
     ...(trouble !== undefined && { lastError: trouble }),
   };
-  if (isOnlyNews(before, after)) return;
+  if (isOnlyNews(before, after) && !isInternalError(before)) return;
   await writeStatus(nodeResource, seen, { before, after, signal });
 }
 
@@ -43,6 +44,11 @@ function isOnlyNews(before: NodeStatus, after: NodeStatus): boolean {
   return (
     after.phase === 'Starting' && before.phase === 'Starting' && before.machine?.id === after.machine?.id
   );
+}
+
+/** Nobody else takes back what was said of a pass that failed. */
+function isInternalError({ conditions }: NodeStatus): boolean {
+  return findCondition(conditions, 'Ready')?.reason === 'InternalError';
 }
 
 function machineStatus(machine: Machine): NonNullable<NodeStatus['machine']> {
