@@ -33,6 +33,7 @@ async function operate(config: Config): Promise<boolean> {
     extraCaFile: config.extraCaFile,
     deadlineMs: config.kubeCallTimeoutSeconds * 1000,
     userAgent: `peerage/${version}`,
+    requests: metrics.kubeRequests,
   });
   const identity = createIdentity(clock.now());
   const election = config.leaderElect ? createElection(config, client, identity) : undefined;
