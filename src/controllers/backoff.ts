@@ -4,20 +4,37 @@ import type { Trouble } from './trouble.ts';
 /** How often in a row something failed for a key, why, and when it may be tried again. */
 export interface Backoff {
   fail(key: string, trouble: Trouble, token?: string): void;
-  of(key: string): { readonly trouble: Trouble; readonly waitMs: number } | undefined;
+  of(key: string): Held | undefined;
   failures(key: string): number;
   /** Of the launch that failed last, so that one failure counts once. */
   tokenOf(key: string): string | undefined;
   /** The next try may be made now. How often it failed stays known. */
   hurry(key: string): void;
+  hurryAll(): void;
   forget(key: string): void;
 }
 
+export interface Held {
+  readonly trouble: Trouble;
+  /** Until the next try; 0 when it may be made. */
+  readonly waitMs: number;
+}
+
+interface Entry {
+  readonly trouble: Trouble;
+  readonly count: number;
+  readonly until: number;
+  readonly token: string | undefined;
+}
+
 export function createBackoff(clock: Clock): Backoff {
-  const entries = new Map<
-    string,
-    { trouble: Trouble; count: number; until: number; token: string | undefined }
-  >();
+  const entries = new Map<string, Entry>();
+
+  function hurry(key: string): void {
+    const entry = entries.get(key);
+    if (entry !== undefined) entries.set(key, { ...entry, until: clock.monotonic() });
+  }
+
   return {
     fail(key, trouble, token) {
       const count = (entries.get(key)?.count ?? 0) + 1;
@@ -29,9 +46,9 @@ export function createBackoff(clock: Clock): Backoff {
     },
     failures: (key) => entries.get(key)?.count ?? 0,
     tokenOf: (key) => entries.get(key)?.token,
-    hurry(key) {
-      const entry = entries.get(key);
-      if (entry !== undefined) entries.set(key, { ...entry, until: clock.monotonic() });
+    hurry,
+    hurryAll() {
+      for (const key of entries.keys()) hurry(key);
     },
     forget: (key) => void entries.delete(key),
   };

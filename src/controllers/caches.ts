@@ -13,10 +13,11 @@ import type { Counter } from '../runtime/metrics.ts';
 import { networkKeyOf } from './belonging.ts';
 import { CREDENTIALS, NETWORKS, NODES, type Seen } from './kinds.ts';
 import { recordOf } from './launcher.ts';
+import { notedPlaces } from './network/places.ts';
 
 /** What is written by one of the resources is in its cache at once. */
 export interface Caches {
-  /** Index `credential`: keys of the CloudCredentials its placements name. */
+  /** Index `credential`: keys of the CloudCredentials that its placements name, those on their way out included. */
   readonly networks: Informer<Seen<Network>>;
   readonly networkResource: Resource<Seen<Network>>;
   /**
@@ -53,13 +54,15 @@ export function createCaches(options: CachesOptions): Caches {
     const network = networkKeyOf(node);
     return network === undefined ? [] : [network];
   });
-  nodes.addIndex('token', (node) => unlessUnreadable(() => recordOf(node)?.token));
-  nodes.addIndex('launch', (node) =>
-    unlessUnreadable(() => {
-      const record = recordOf(node);
-      return record && `${record.token}/${record.index}`;
-    }),
-  );
+  const recordIn = (node: Seen<Node>) => unlessUnreadable(() => recordOf(node));
+  nodes.addIndex('token', (node) => {
+    const record = recordIn(node);
+    return record === undefined ? [] : [record.token];
+  });
+  nodes.addIndex('launch', (node) => {
+    const record = recordIn(node);
+    return record === undefined ? [] : [`${record.token}/${record.index}`];
+  });
   nodes.addIndex('machine', ({ parsed: node }) =>
     node.ok && node.value.status.machine ? [node.value.status.machine.id] : [],
   );
@@ -68,13 +71,15 @@ export function createCaches(options: CachesOptions): Caches {
   return { networks, networkResource, nodes, nodeResource, credentials, credentialResource };
 }
 
-/** Keys of the CloudCredentials that the placements name. */
-export function credentialsOfNetwork({ metadata: { namespace }, parsed }: Seen<Network>): readonly string[] {
-  if (!parsed.ok) return [];
+/** Keys of the CloudCredentials that it takes to make its placements, and to remove those that left the spec. */
+export function credentialsOfNetwork(network: Seen<Network>): readonly string[] {
+  const { metadata, parsed } = network;
+  const refs = [
+    ...(parsed.ok ? parsed.value.spec.placements : []),
+    ...(unlessUnreadable(() => [...notedPlaces(network).values()]) ?? []),
+  ];
   return [
-    ...new Set(
-      parsed.value.spec.placements.map(({ credentialRef }) => keyOf({ namespace, ...credentialRef })),
-    ),
+    ...new Set(refs.map(({ credentialRef }) => keyOf({ namespace: metadata.namespace, ...credentialRef }))),
   ];
 }
 
@@ -83,12 +88,11 @@ export function credentialsOfNode({ metadata: { namespace }, parsed }: Seen<Node
   return parsed.ok ? [keyOf({ namespace, ...parsed.value.spec.credentialRef })] : [];
 }
 
-/** An annotation that is not what the operator writes names no launch; the Node's own pass says so. */
-function unlessUnreadable(read: () => string | undefined): readonly string[] {
+/** An annotation that is not what the operator writes says nothing; the object's own pass tells of it. */
+function unlessUnreadable<T>(read: () => T): T | undefined {
   try {
-    const value = read();
-    return value === undefined ? [] : [value];
+    return read();
   } catch {
-    return [];
+    return undefined;
   }
 }

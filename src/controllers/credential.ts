@@ -1,7 +1,7 @@
 import { cloudOf } from '../api/cloud-member.ts';
 import type { Condition } from '../api/common.ts';
 import type { CloudCredential, CloudCredentialStatus } from '../api/credential.ts';
-import { FINALIZER } from '../api/names.ts';
+import { ANNOTATIONS, FINALIZER } from '../api/names.ts';
 import type { Cloud } from '../clouds/cloud.ts';
 import { CLOUDS } from '../clouds/index.ts';
 import { setCondition } from '../kube/conditions.ts';
@@ -57,15 +57,9 @@ export function createCredentialController(options: CredentialControllerOptions)
     const leaving = seen.metadata.deletionTimestamp !== undefined;
     const member = cloudOf(seen.parsed.value.spec);
     const cloud: Cloud = CLOUDS[member.name];
-    const secretName = cloud.secretOf(member.spec);
-    const secret = { namespace: seen.metadata.namespace, name: secretName ?? '' };
-
     if (users.length === 0) {
-      if (secretName !== undefined && hasFinalizer(seen, FINALIZER) && !isSecretShared(key, secret))
-        await secrets.release(secret, FINALIZER, { signal });
-      const left = hasFinalizer(seen, FINALIZER)
-        ? await removeFinalizer(credentialResource, seen, FINALIZER, { signal })
-        : seen;
+      const free = await holdSecret(key, seen, undefined, signal);
+      const left = await removeFinalizer(credentialResource, free, FINALIZER, { signal });
       if (leaving || left === undefined) return done;
       return await verify(key, left, users, signal);
     }
@@ -82,8 +76,42 @@ export function createCredentialController(options: CredentialControllerOptions)
       await addFinalizer(credentialResource, seen, FINALIZER, { signal });
       return done;
     }
-    if (secretName !== undefined && holdSecrets) await secrets.hold(secret, FINALIZER, { signal });
-    return await verify(key, seen, users, signal);
+    const held = await holdSecret(key, seen, cloud.secretOf(member.spec), signal);
+    return await verify(key, held, users, signal);
+  }
+
+  /**
+   * Puts our finalizer on the Secret `wanted` and takes it off the one held before. Without the right to (`holdSecrets`
+   * off) neither is done: what an earlier start of the operator held, a person has to free.
+   */
+  async function holdSecret(
+    key: string,
+    seen: Seen<CloudCredential>,
+    wanted: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Seen<CloudCredential>> {
+    if (!holdSecrets) return seen;
+    const { namespace, annotations } = seen.metadata;
+    const held = annotations?.[ANNOTATIONS.heldSecret];
+    if (held !== undefined && held !== wanted && !isSecretShared(key, { namespace, name: held }))
+      await secrets.release({ namespace, name: held }, FINALIZER, { signal });
+    const noted = held === wanted ? seen : await noteHeld(seen, wanted, signal);
+    if (wanted !== undefined) await secrets.hold({ namespace, name: wanted }, FINALIZER, { signal });
+    return noted;
+  }
+
+  async function noteHeld(
+    { metadata }: Seen<CloudCredential>,
+    name: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Seen<CloudCredential>> {
+    const { resourceVersion } = metadata;
+    const annotations = { [ANNOTATIONS.heldSecret]: name ?? null };
+    return await credentialResource.patch(
+      metadata,
+      { metadata: { resourceVersion, annotations } },
+      { type: 'merge', signal },
+    );
   }
 
   async function verify(
@@ -96,7 +124,7 @@ export function createCredentialController(options: CredentialControllerOptions)
       const [region = defaultRegion(seen)] = notedRegions(seen);
       const { account, principal } = await sessions.verify(seen, region, signal);
       backoff.forget(key);
-      announce(key, `${seen.metadata.generation} ${account} ${principal}`);
+      announce(key, `${account} ${principal}`);
       await write(
         seen,
         { account, principal, usedBy: users.length },
@@ -127,16 +155,14 @@ export function createCredentialController(options: CredentialControllerOptions)
     if (!isFirst) onChanged(key);
   }
 
-  /** What would be left behind if the credential went: Networks, standalone Nodes, and Nodes whose Network is gone. */
+  /** What would be left behind if the credential went: Networks, and Nodes that no such Network speaks for. */
   function usersOf(key: string): readonly string[] {
-    const users = [
-      ...networks.byIndex('credential', key).map(({ metadata }) => `Network ${keyOf(metadata)}`),
-      ...nodes
-        .byIndex('credential', key)
-        .filter((node) => networks.get(networkKeyOf(node) ?? '') === undefined)
-        .map(({ metadata }) => `Node ${keyOf(metadata)}`),
-    ];
-    return users.sort();
+    const inUse = new Set(networks.byIndex('credential', key).map(({ metadata }) => keyOf(metadata)));
+    const alone = nodes.byIndex('credential', key).filter((node) => !inUse.has(networkKeyOf(node) ?? ''));
+    return [
+      ...[...inUse].map((network) => `Network ${network}`),
+      ...alone.map(({ metadata }) => `Node ${keyOf(metadata)}`),
+    ].sort();
   }
 
   function isSecretShared(
@@ -193,13 +219,18 @@ export function createCredentialController(options: CredentialControllerOptions)
     const type = 'Protected';
     if (usedBy === 0)
       return { type, status: 'False', reason: 'Unused', message: 'nothing uses it, so it can go' } as const;
-    if (!holdSecrets)
+    if (!holdSecrets) {
+      const held = seen.metadata.annotations?.[ANNOTATIONS.heldSecret];
       return {
         type,
         status: 'False',
         reason: 'FinalizerOff',
-        message: 'its Secret is not held: deleting the namespace can leave machines that nobody can reach',
+        message:
+          held === undefined
+            ? 'its Secret is not held: deleting the namespace can leave machines that nobody can reach'
+            : `the operator may not touch Secrets any more, and Secret ${held} still carries ${FINALIZER}: take it off by hand before you delete it`,
       } as const;
+    }
     if (!hasFinalizer(seen, FINALIZER))
       return { type, status: 'False', reason: 'InUse', message: 'not held yet' } as const;
     return {

@@ -47,6 +47,7 @@ export class RegionInventory {
   #readAt: number | undefined;
   #nextAt = 0;
   #failures = 0;
+  #failure: unknown;
   #reading: Promise<void> | undefined;
 
   constructor(key: string, open: OpenSession, options: InventoryOptions) {
@@ -62,6 +63,11 @@ export class RegionInventory {
   /** When the newest full list was begun (monotonic); undefined before the first. */
   get readAt(): number | undefined {
     return this.#readAt;
+  }
+
+  /** Why the newest list was not read to its end; undefined when it was. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   use(open: OpenSession): void {
@@ -157,16 +163,18 @@ export class RegionInventory {
       this.#merge(listed, startedAt);
       this.#readAt = startedAt;
       this.#failures = 0;
+      this.#failure = undefined;
       metrics.inventoryRefreshes.inc({ cloud, result: 'ok' });
       onRead(this);
     } catch (error) {
       if (signal.aborted) return;
       this.#failures += 1;
+      this.#failure = error;
       metrics.inventoryRefreshes.inc({ cloud, result: 'error' });
       if (this.#failures === 1)
         logger.warn({ region: this.key, error: describeError(error) }, 'machines could not be listed');
     }
-    const pause = this.#underWay.size > 0 ? busyMs : restMs;
+    const pause = this.#underWay.size > 0 || this.#readAt === undefined ? busyMs : restMs;
     this.#nextAt =
       clock.monotonic() + Math.min(pause * 2 ** Math.min(this.#failures, 6), Math.max(restMs, busyMs));
   }

@@ -84,7 +84,10 @@ export function createOperator(options: OperatorOptions): Operator {
     nodes: queueNamed('node'),
     credentials: queueNamed('cloudcredential'),
   };
-  const waking = createWaking(caches, queues);
+  const waking = createWaking(caches, queues, {
+    network: (key) => networkController.hurry(key),
+    node: (key) => nodeController.hurry(key),
+  });
 
   // ------------------------------------------------------------------------- what the controllers share
   const secrets = createSecretReader({ client, clock });

@@ -17,15 +17,21 @@ export interface Waking {
   nodesOf(network: string): void;
   /** A machine is new or looks different: its Node looks, and its Network does when the machine may join a balancer. */
   ownersOf(machine: Pick<Machine, 'id' | 'launch'>): void;
-  /** Everything that names this CloudCredential. */
+  /** Everything that names this CloudCredential, which can be used again or differently: nothing has to wait. */
   usersOf(credential: string): void;
+}
+
+/** Before the next pass of the key: what had to wait for its next try may be tried then. */
+export interface Hurry {
+  network(key: string): void;
+  node(key: string): void;
 }
 
 /** Events come in crowds; a Network looks once for all that came within this time. */
 const gatherMs = 1_000;
 
 /** Ties the queues to the caches, from now on. */
-export function createWaking({ networks, nodes, credentials }: Caches, queues: Queues): Waking {
+export function createWaking({ networks, nodes, credentials }: Caches, queues: Queues, hurry: Hurry): Waking {
   networks.onChange(({ key, now, before }) => {
     if (!isSameWish(now, before)) queues.networks.add(key);
     for (const object of [now, before])
@@ -66,9 +72,14 @@ export function createWaking({ networks, nodes, credentials }: Caches, queues: Q
       }
     },
     usersOf(credential) {
-      for (const { metadata } of networks.byIndex('credential', credential))
+      for (const { metadata } of networks.byIndex('credential', credential)) {
+        hurry.network(keyOf(metadata));
         queues.networks.add(keyOf(metadata));
-      for (const { metadata } of nodes.byIndex('credential', credential)) queues.nodes.add(keyOf(metadata));
+      }
+      for (const { metadata } of nodes.byIndex('credential', credential)) {
+        hurry.node(keyOf(metadata));
+        queues.nodes.add(keyOf(metadata));
+      }
     },
   };
   return waking;

@@ -6,6 +6,7 @@ import { removeFinalizer } from '../../kube/finalizer.ts';
 import { keyOf } from '../../kube/object.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { again } from '../../runtime/controller.ts';
+import type { Backoff } from '../backoff.ts';
 import type { Seen } from '../kinds.ts';
 import { spell } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
@@ -18,12 +19,12 @@ import {
   type Pass,
   repeatOf,
 } from './pass.ts';
-import { settled, terminating, type Verdict } from './verdict.ts';
+import { settled, terminating, troubled, type Verdict } from './verdict.ts';
 
 /** A machine that is on its way out of a balancer waits this much longer than its drain time for a look that shows it. */
 const drainMarginMs = 30_000;
 
-export function createTakeDown(options: NodeControllerOptions) {
+export function createTakeDown(options: NodeControllerOptions, troubles: Backoff) {
   const { nodes, nodeResource, networks, fabrics, launcher, remover, readLagMs, clock, logger } = options;
 
   async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
@@ -58,6 +59,8 @@ export function createTakeDown(options: NodeControllerOptions) {
         };
       const failure = remover.takeFailure(machine.id);
       if (failure !== undefined) throw failure;
+      const held = troubles.of(key);
+      if (held !== undefined && held.waitMs > 0) return troubled(node, true, held);
       remover.request(region, machine.id);
       return settled('Terminating', {
         kind: 'working',
