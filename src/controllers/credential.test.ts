@@ -18,18 +18,19 @@ async function inUse() {
 }
 
 describe('a credential in use', () => {
-  test('stays until the last machine of a placement that left the spec is gone', async () => {
+  test('stays until nothing is left of a placement that left the spec', async () => {
     const bed = await inUse();
     await bed.server.credentials.create(other);
-    bed.cloud.refuse('remove', 'unavailable');
+    bed.cloud.refuse('run', 'unavailable');
     const elsewhere = { name: 'there', replicas: 1, credentialRef: { name: 'other' }, aws: place };
     await bed.changeNetwork({ spec: { ...networkSpec(1), placements: [elsewhere] } });
     await bed.server.credentials.delete({ namespace: 'ns', name: credentialRef.name });
     await bed.run(60_000);
+    expect((await bed.nodes()).map(({ spec }) => spec.credentialRef.name)).not.toContain('cred');
     expect((await bed.credential()).metadata.deletionTimestamp).toBeDefined();
     expect(await finalizersOfSecret(bed, 'keys')).toEqual([FINALIZER]);
 
-    bed.cloud.refuse('remove');
+    bed.cloud.refuse('run');
     await bed.run(600_000);
     expect(await bed.server.credentials.get({ namespace: 'ns', name: 'cred' })).toBeUndefined();
     expect(await finalizersOfSecret(bed, 'keys')).toEqual([]);
