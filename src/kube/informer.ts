@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
+import { unlessAborted } from '../runtime/deadline.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Counter } from '../runtime/metrics.ts';
@@ -100,15 +101,7 @@ export class Informer<T extends KubeObject> {
 
   /** Resolves when `synced`; rejects with the signal's reason when that comes first. */
   async whenSynced(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await Promise.race([this.#whenSynced.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    await unlessAborted(signal, this.#whenSynced.promise);
   }
 
   /** Takes in what the server answered to a read or write of our own. */
