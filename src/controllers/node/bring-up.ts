@@ -9,7 +9,7 @@ import { describeError } from '../../runtime/errors.ts';
 import type { Backoff } from '../backoff.ts';
 import type { OpenSession } from '../sessions.ts';
 import type { Standing } from '../status.ts';
-import { spell, type Trouble, troubleOf } from '../trouble.ts';
+import { spell, troubleOf } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
 import {
   knownMachine,
@@ -25,6 +25,8 @@ import { keep, launching, pending, settled, stateReason, type Verdict } from './
 
 /** How often the firewall of a standalone Node is looked at when nothing happens. */
 const restLookMs = 600_000;
+/** Until a launch is tried in the next zone. */
+const hopMs = 1_000;
 
 export function createBringUp(options: NodeControllerOptions, backoff: Backoff) {
   const { nodeResource, networks, fabrics, bursts, launcher, readLagMs } = options;
@@ -208,18 +210,9 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
   async function nextAttempt(pass: Pass, open: OpenSession, error: CloudError | undefined): Promise<Verdict> {
     const { key, record } = pass;
     if (record !== undefined && error !== undefined && backoff.tokenOf(key) !== record.token) {
-      const trouble = troubleOf(error, backoff.failures(key));
-      const zones = zonesOf(fabrics.lastView(pass.belonging.scopeKey)?.attachment);
-      const elsewhere = error.code === 'outOfCapacity' && backoff.failures(key) + 1 < zones.length;
-      if (trouble !== undefined) {
-        const next = zoneFor(zones, pass.belonging.index, record.attempt + 1);
-        const message =
-          next === undefined || error.code !== 'outOfCapacity'
-            ? trouble.message
-            : `${trouble.message} (in ${record.zone}, next in ${next})`;
-        backoff.fail(key, { ...trouble, message, ...(elsewhere && { retryAfterMs: 1_000 }) }, record.token);
-        if (backoff.failures(key) === 1) warn(options, pass, 'LaunchFailed', message);
-      }
+      const isFirst = backoff.of(key) === undefined;
+      noteRefusal(pass, record, error);
+      if (isFirst) warn(options, pass, 'LaunchFailed', backoff.of(key)?.trouble.message ?? error.message);
     }
     if (record?.members !== undefined && membersAreOpen(options, pass, record)) {
       return {
@@ -230,6 +223,23 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     return await launch(pass, open);
   }
 
+  /** A full zone is left for the next one. Only when there was no room in any of them, that is a failure. */
+  function noteRefusal({ key, belonging }: Pass, record: LaunchRecord, error: CloudError): void {
+    const trouble = troubleOf(error, backoff.failures(key));
+    if (trouble === undefined) return;
+    if (error.code !== 'outOfCapacity') {
+      backoff.fail(key, trouble, record.token);
+      return;
+    }
+    const zones = zonesOf(fabrics.lastView(belonging.scopeKey)?.attachment);
+    const next = zoneFor(zones, belonging.index, record.attempt + 1);
+    const where = next === undefined || next === record.zone ? '' : ` (in ${record.zone}, next in ${next})`;
+    const message = trouble.message + where;
+    if (backoff.hops(key) + 1 < zones.length)
+      backoff.hop(key, { ...trouble, message, retryAfterMs: hopMs }, record.token);
+    else backoff.fail(key, { ...trouble, message }, record.token);
+  }
+
   async function relaunchEnded(pass: Pass, ended: Machine, open: OpenSession): Promise<Verdict> {
     const { key, node, record } = pass;
     const wasReady = node.status.phase === 'Ready' || node.status.phase === 'Unhealthy';
@@ -237,11 +247,13 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     if (record !== undefined && backoff.tokenOf(key) !== record.token) {
       const reason = wasReady ? 'MachineLost' : 'LaunchFailed';
       warn(options, pass, reason, `${what}; another follows`);
-      const failures = backoff.failures(key);
-      const retryAfterMs = Math.min(5_000 * 2 ** Math.min(failures, 10), 600_000);
-      const failed: Trouble = { reason, message: what, stalled: false, retryAfterMs };
-      const trouble = troubleOf(causeOf(ended), failures) ?? failed;
-      backoff.fail(key, wasReady ? { ...failed, retryAfterMs: 0 } : trouble, record.token);
+      const cause = wasReady ? undefined : causeOf(ended);
+      if (cause !== undefined) noteRefusal(pass, record, cause);
+      else {
+        const slowerMs = Math.min(5_000 * 2 ** Math.min(backoff.failures(key), 10), 600_000);
+        const retryAfterMs = wasReady ? 0 : slowerMs;
+        backoff.fail(key, { reason, message: what, stalled: false, retryAfterMs }, record.token);
+      }
     }
     return await nextAttempt(pass, open, undefined);
   }
