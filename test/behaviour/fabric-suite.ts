@@ -2,6 +2,7 @@
 import {
   AuthorizeSecurityGroupIngressCommand,
   CreateSecurityGroupCommand,
+  CreateSubnetCommand,
   CreateTagsCommand,
   DescribeSecurityGroupsCommand,
   DescribeSubnetsCommand,
@@ -401,10 +402,59 @@ export function describeFabric(start: () => Promise<Ground>): void {
     const run = await settle(narrowed);
 
     expect(run).toEqual([
-      expect.stringMatching(/^update load balancer p-\w+: its subnets are .*, wished are /),
+      expect.stringMatching(/^update load balancer p-\w+: its subnets are not the wished subnet-/),
     ]);
     const view = await stage.observe(narrowed);
     expect(view.attachment?.zones.map(({ zone }) => zone)).toEqual(zones);
+  });
+
+  test('takes other subnets in the zones that it is in, one call after the other', async () => {
+    const zones = ['us-east-1a', 'us-east-1b', 'us-east-1c'];
+    const { network } = await stage.observe(wishFor());
+    const others: string[] = [];
+    for (const [index, AvailabilityZone] of zones.entries()) {
+      const { Subnet } = await stage.ec2.send(
+        new CreateSubnetCommand({
+          VpcId: network?.id,
+          CidrBlock: `172.31.${200 + index}.0/24`,
+          AvailabilityZone,
+        }),
+      );
+      others.push(Subnet?.SubnetId ?? '');
+    }
+    await settle(wishFor({ scope: { owner: OWNER, spec: { zones } } }));
+    const before = (await stage.observe(wishFor())).balancer?.id;
+
+    const moved = wishFor({ scope: { owner: OWNER, spec: { network: { subnetIds: others } } } });
+    const run = await settle(moved);
+
+    expect(run.map((step) => step.replaceAll(/ p-\w+|, which leaves .*| subnet-.*/g, ''))).toEqual([
+      ...Array(3).fill('update load balancer: a zone gives up its subnet before it takes another'),
+      'update load balancer: its subnets are not the wished',
+    ]);
+    const { LoadBalancers } = await stage.elb.send(new DescribeLoadBalancersCommand({}));
+    expect(LoadBalancers?.map(({ LoadBalancerArn }) => LoadBalancerArn)).toEqual([before]);
+    expect(LoadBalancers?.[0]?.AvailabilityZones?.map(({ SubnetId }) => SubnetId).sort()).toEqual(
+      others.toSorted(),
+    );
+    expect((await stage.observe(moved)).attachment?.zones.map(({ at }) => at)).toEqual(others);
+  });
+
+  test('stays in its VPC, changes nothing when another one is named, and can still be removed', async () => {
+    await settle(wishFor());
+    const second = await stage.secondVpc();
+    const moved = wishFor({ scope: { owner: OWNER, spec: { network: { subnetIds: [second.subnetId] } } } });
+    const before = await stage.observe(wishFor());
+    stage.takeCalls();
+
+    await expect(stage.carryOut(moved)).rejects.toMatchObject({ code: 'invalid', reason: 'VpcChanged' });
+
+    expect(stage.takeCalls().filter((api) => !api.startsWith('Describe'))).toEqual([]);
+    expect(before.network?.id).not.toBe(second.vpcId);
+    expect((await stage.observe(moved)).attachment).toBeUndefined();
+    expect(await stage.left(wishFor())).toEqual([]);
+    await settle({ scope: moved.scope, goal: 'nothing' });
+    expect(await stage.owners()).toEqual([]);
   });
 
   test('takes the balancer away and leaves the nodes their group', async () => {

@@ -5,6 +5,7 @@ export type Changes = Readonly<Record<string, unknown>>;
 /** What was changed, and where and with which words the server says so. */
 export type Refusal = readonly [rule: string, changes: Changes, field: string, words: string];
 
+const vpcId = 'vpc-0123456789abcdef0';
 export const aws = { region: 'us-east-1', instanceType: 't3.small' };
 export const placement = (name: string) => ({ name, credentialRef: { name: 'aws' }, aws });
 const client = {
@@ -22,7 +23,7 @@ export const network = {
   metadata: { name: 'dev' },
   spec: {
     client,
-    placements: [placement('virginia'), placement('other')],
+    placements: [placement('virginia'), { ...placement('other'), aws: { ...aws, network: { vpcId } } }],
     balancer: { type: 'Network', ports: [{ port: 80, targetPort: 'rpc' }] },
     security: { ingress: [{ ports: ['p2p'], from: ['10.0.0.0/8'] }] },
   },
@@ -568,6 +569,12 @@ export const placementChanges: readonly Refusal[] = [
     { 'spec.placements.0.aws.region': 'us-west-2' },
     `${where}.aws.region`,
     'add a placement under another name',
+  ],
+  [
+    'VPC',
+    { 'spec.placements.1.aws.network.vpcId': 'vpc-0123456789abcdef1' },
+    'spec.placements[1].aws.network.vpcId',
+    'a VPC cannot change; add a placement under another name',
   ],
   [
     'credential',

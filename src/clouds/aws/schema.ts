@@ -99,8 +99,13 @@ const network = z
       .string()
       .regex(/^vpc-[0-9a-f]{8,17}$/)
       .max(32)
+      .meta({
+        'x-kubernetes-validations': [
+          { rule: 'self == oldSelf', message: 'a VPC cannot change; add a placement under another name' },
+        ],
+      })
       .exactOptional()
-      .describe('Id of the VPC.'),
+      .describe('Id of the VPC. Immutable.'),
     vpcTags: selectorTags.exactOptional().describe('Tags that exactly one VPC of the region carries.'),
     subnetIds: z
       .array(
@@ -212,7 +217,9 @@ export const awsPlacement = z
       ),
     network: network
       .exactOptional()
-      .describe("Where machines attach. Absent: all subnets of the region's default VPC."),
+      .describe(
+        "Where machines attach. Absent: all subnets of the region's default VPC. Nothing moves from one VPC to another: what names another one than that in which the placement stands is reported, and nothing is changed. Other subnets of the same VPC are fine: the balancer takes them first, and Nodes are replaced one by one. For that time nodes in a zone that is left out get no connections.",
+      ),
     certificates: certificates
       .exactOptional()
       .describe(

@@ -6,12 +6,17 @@ export type Attributes = ReadonlyMap<string, string>;
 /** By key. */
 export type Tags = ReadonlyMap<string, string>;
 
+export interface Subnet {
+  readonly id: string;
+  readonly zone: string;
+}
+
 export interface Network {
   readonly vpcId: string;
   /** Whether AWS gives a new security group here a rule for IPv6 as well. */
   readonly ipv6: boolean;
   /** One for each zone in use, by zone. */
-  readonly subnets: readonly { readonly id: string; readonly zone: string }[];
+  readonly subnets: readonly Subnet[];
 }
 
 export interface Group {
@@ -38,7 +43,8 @@ export interface Balancer {
   /** `provisioning`, `active`, `active_impaired` or `failed`. */
   readonly state: string;
   readonly stateReason?: string;
-  readonly subnetIds: readonly string[];
+  /** One for each zone. */
+  readonly subnets: readonly Subnet[];
   readonly groupIds: readonly string[];
 }
 

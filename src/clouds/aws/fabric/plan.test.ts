@@ -1,9 +1,10 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CloudError, type FabricGoal, type FabricWish } from '../../cloud.ts';
 import { standingTags, tagMap } from '../tags.ts';
 import type { AwsFabricView, FoundBalancer, FoundPool, Group, Network } from './found.ts';
 import { namesOf } from './names.ts';
 import { planFabric } from './plan.ts';
+import { subnetCalls } from './plan-balancer.ts';
 import { EVERYTHING_IPV4, EVERYTHING_IPV6 } from './rules.ts';
 import { settingsOf } from './settings.ts';
 import { defaultEgress, desiredOf } from './wish.ts';
@@ -79,7 +80,7 @@ function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: 
             dnsName: 'balancer.example',
             vpcId: network.vpcId,
             state: 'active',
-            subnetIds: network.subnets.map(({ id }) => id),
+            subnets: network.subnets,
             groupIds: ['sg-balancer'],
             tags,
             listeners: balancer.listeners.map(({ port, protocol, certificate, pool }) => ({
@@ -228,7 +229,6 @@ test('rules from a balancer group that is gone are replaced', () => {
 test.each<[string, Partial<FoundBalancer>]>([
   ['it is of type application, wished is network', { type: 'application' }],
   ['it is internet-facing, wished is internal', { scheme: 'internet-facing' }],
-  ['it is in vpc-2, the machines are in vpc-1', { vpcId: 'vpc-2' }],
   ['AWS could not set it up: no room', { state: 'failed', stateReason: 'no room' }],
   ['it was made without a security group and can never have one', { groupIds: [] }],
 ])('replaces a balancer: %s', (why, change) => {
@@ -250,7 +250,7 @@ test.each<[string, Partial<FoundBalancer>]>([
 
 test.each<[string, Partial<FoundBalancer>]>([
   [`its security group is not ${names.balancerGroup}`, { groupIds: ['sg-other'] }],
-  ['its subnets are subnet-a, wished are subnet-a, subnet-b', { subnetIds: ['subnet-a'] }],
+  ['its subnets are not the wished subnet-a, subnet-b', { subnets: network.subnets.slice(0, 1) }],
   [
     'load_balancing.cross_zone.enabled is false, wished is true',
     { attributes: new Map([['load_balancing.cross_zone.enabled', 'false']]) },
@@ -473,25 +473,83 @@ test('while the network is in trouble machines still leave, and nothing else hap
   ]);
 });
 
-test('when the network moved, everything is made anew beside what machines still use', () => {
+test('when the network moved, everything serves on where it stands, and only members leave', () => {
   const around = settled(wish);
   const moved = { ...around, network: { ...network, vpcId: 'vpc-2' } };
 
-  expect(told(wish, moved).filter((step) => /^(create|delete)/.test(step))).toEqual([
-    'create security group: there is none for the nodes of chains/dev virginia',
-    'create security group: there is none for the balancer of chains/dev virginia',
-    'delete load balancer: it is in vpc-1, the machines are in vpc-2; its name is free again only when it is gone',
-    'create load balancer: there is none',
-    ...['TCP 8545', 'TCP 8546', 'UDP 30303'].map(
-      (what) => `create target group: nothing forwards to ${what}`,
-    ),
-    'create listener: port 8545 has none',
-    'create listener: port 443 has none',
-    'create listener: port 30303 has none',
-    ...[1, 2, 3].map(() => 'delete target group: no port is wished that it would serve'),
-    'delete security group: nothing wished uses it',
-    'delete security group: nothing wished uses it',
+  expect(shape(wish, moved)).toEqual(['update network']);
+  expect(shape(changed({ members: ['i-1'] }), moved)).toEqual([
+    ...Array(3).fill('deregister target group'),
+    'update network',
   ]);
+  expect(plan(wish, moved)[0]?.action).toMatchObject({
+    do: 'refuse',
+    error: { code: 'invalid', reason: 'VpcChanged', message: expect.stringContaining('vpc-1') },
+  });
+  expect(told({ scope, goal: 'nothing' }, moved)).toEqual(told({ scope, goal: 'nothing' }, around));
+});
+
+describe('a balancer that stands takes other subnets', () => {
+  const a = { id: 'a-old', zone: 'a' };
+  const b = { id: 'b-old', zone: 'b' };
+  const c = { id: 'c-old', zone: 'c' };
+  const [newA, newB, newC] = [a, b, c].map(({ zone }) => ({ id: `${zone}-new`, zone }));
+  if (newA === undefined || newB === undefined || newC === undefined) throw new Error('there are three');
+
+  test.each([
+    ['the same, in another order', 'network', [a, b], [b, a], []],
+    ['one more zone', 'network', [a], [a, b], [[a, b]]],
+    ['other zones', 'network', [a, b], [c], [[c]]],
+    [
+      'others in its zones, if it is an application balancer',
+      'application',
+      [a, b],
+      [newA, newB],
+      [[newA, newB]],
+    ],
+    ['another in one of its zones', 'network', [a, b], [newA, b], [[b], [newA, b]]],
+    ['another in its zone, beside a zone that comes', 'network', [a], [newA, b], [[b], [newA, b]]],
+    ['another in its zone, beside a zone that goes', 'network', [a, b], [newA], [[b], [newA]]],
+    [
+      'others in all of its zones',
+      'network',
+      [a, b, c],
+      [newA, newB, newC],
+      [
+        [b, c],
+        [newA, c],
+        [newA, newB],
+        [newA, newB, newC],
+      ],
+    ],
+    ['another in its only zone: that cannot be done', 'network', [a], [newA], undefined],
+  ] as const)('%s', (_name, type, found, wished, calls) => {
+    expect(subnetCalls(type, found, wished)).toEqual(calls);
+  });
+
+  test('by steps that wait for each other, or by another balancer', () => {
+    const [first] = network.subnets;
+    const elsewhere = { id: 'subnet-z', zone: 'us-east-1a' };
+    const on = (subnets: typeof network.subnets) => ({
+      ...withBalancer(wish, { subnets: [elsewhere, ...network.subnets.slice(1)] }),
+      network: { ...network, subnets },
+    });
+
+    expect(told(wish, on(network.subnets))).toEqual([
+      'update load balancer: a zone gives up its subnet before it takes another, which leaves subnet-b',
+      'update load balancer: its subnets are not the wished subnet-a, subnet-b',
+    ]);
+    expect(shape(wish, on(network.subnets))).toEqual([
+      'update load balancer',
+      'update load balancer (waits)',
+    ]);
+    if (first === undefined) throw new Error('the network has subnets');
+    const alone = {
+      ...withBalancer(wish, { subnets: [elsewhere] }),
+      network: { ...network, subnets: [first] },
+    };
+    expect(told(wish, alone)[0]).toContain('it is in one zone only');
+  });
 });
 
 const tagged = (tags: Record<string, string>): FabricWish => ({ ...wish, scope: { owner, spec: { tags } } });

@@ -5,13 +5,14 @@
 import type { FabricGoal, FabricWish, Scope } from '../../cloud.ts';
 import { standingTags } from '../tags.ts';
 import type { AwsFabricView, FoundPool, Network } from './found.ts';
-import { namesOf } from './names.ts';
+import { namesOf, scopeName } from './names.ts';
 import { planBalancer, planDeleteBalancer } from './plan-balancer.ts';
 import { planCreate, planDeleteGroups, planRules } from './plan-groups.ts';
 import { listenerName, planListeners } from './plan-listeners.ts';
 import { planDeletePool, planDeregister, planPool, planRegister } from './plan-pools.ts';
 import { planRelease } from './plan-release.ts';
 import { planElbTags, planGroupTags } from './plan-tags.ts';
+import { vpcChanged } from './refusals.ts';
 import { settingsOf } from './settings.ts';
 import { type AwsStep, type Behalf, stepOf } from './steps.ts';
 import { type Desired, desiredOf } from './wish.ts';
@@ -21,25 +22,45 @@ export function planFabric(goal: FabricGoal, view: AwsFabricView): readonly AwsS
     return goal.goal === 'nothing' ? planRemoval(goal.scope, view) : planRelease(goal.scope, view);
   }
   const { network } = view.around;
-  return network === undefined ? planInTrouble(goal, view) : planWish(goal, view, network);
+  if (network === undefined) return planInTrouble(goal, view);
+  const elsewhere = vpcsOf(view).find((vpcId) => vpcId !== network.vpcId);
+  return elsewhere === undefined
+    ? planWish(goal, view, network)
+    : planMoved(goal, view, { from: elsewhere, to: network.vpcId });
 }
+
+function vpcsOf({ around: { groups, balancers, pools } }: AwsFabricView): readonly string[] {
+  return [...groups, ...balancers, ...pools].map(({ vpcId }) => vpcId);
+}
+
+const NETWORK = { verb: 'update', kind: 'network', name: 'VPC and subnets' } as const;
 
 /** Without a network nothing can be made; machines that leave are let go all the same. */
 function planInTrouble(wish: FabricWish, view: AwsFabricView): readonly AwsStep[] {
-  const members = wish.balancer?.members ?? [];
   return [
     stepOf(
       wish.scope,
-      {
-        verb: 'update',
-        kind: 'network',
-        name: 'VPC and subnets',
-        because: 'it is not settled which ones to use',
-      },
+      { ...NETWORK, because: 'it is not settled which ones to use' },
       view.trouble?.message ?? 'the network is unknown',
     ),
-    ...view.around.pools.flatMap((pool) => planDeregister(wish.scope, pool, members)),
+    ...planLeaving(wish, view),
   ];
+}
+
+/** What stands serves on as it is until somebody settles it. */
+function planMoved(
+  wish: FabricWish,
+  view: AwsFabricView,
+  vpcIds: { readonly from: string; readonly to: string },
+): readonly AwsStep[] {
+  const because = `everything stands in ${vpcIds.from}, named is ${vpcIds.to}`;
+  const error = vpcChanged(scopeName(wish.scope.owner), vpcIds);
+  return [...planLeaving(wish, view), stepOf(wish.scope, { ...NETWORK, because }, { do: 'refuse', error })];
+}
+
+function planLeaving(wish: FabricWish, view: AwsFabricView): readonly AwsStep[] {
+  const members = wish.balancer?.members ?? [];
+  return view.around.pools.flatMap((pool) => planDeregister(wish.scope, pool, members));
 }
 
 function planWish(wish: FabricWish, view: AwsFabricView, network: Network): readonly AwsStep[] {
@@ -48,8 +69,7 @@ function planWish(wish: FabricWish, view: AwsFabricView, network: Network): read
   const { tags } = settingsOf(spec);
   const behalf: Behalf = { owner, tags: standingTags({ owner, ...(tags === undefined ? {} : { tags }) }) };
   const names = namesOf(owner);
-  const groupNamed = (name: string) =>
-    groups.find((group) => group.name === name && group.vpcId === network.vpcId);
+  const groupNamed = (name: string) => groups.find((group) => group.name === name);
   const nodesGroup = groupNamed(names.nodesGroup);
   const balancerGroup = groupNamed(names.balancerGroup);
   const desired = desiredOf(wish, network, balancerGroup?.id ?? names.balancerGroup);

@@ -40,7 +40,9 @@ export function balancerRow(balancer: LoadBalancer): Balancer {
     vpcId: balancer.VpcId ?? '',
     state: balancer.State?.Code ?? 'provisioning',
     ...(reason === undefined ? {} : { stateReason: reason }),
-    subnetIds: (balancer.AvailabilityZones ?? []).flatMap((zone) => zone.SubnetId ?? []),
+    subnets: (balancer.AvailabilityZones ?? []).flatMap(({ SubnetId: id, ZoneName: zone = '' }) =>
+      id === undefined ? [] : [{ id, zone }],
+    ),
     groupIds: balancer.SecurityGroups ?? [],
   };
 }

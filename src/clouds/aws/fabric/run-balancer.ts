@@ -77,11 +77,11 @@ export async function setBalancerAttributes(
 
 export async function setSubnets(
   { sdk, snapshot, asker }: Hands,
-  { arn, subnetIds }: ActionOf<'set subnets'>,
+  { arn, subnets }: ActionOf<'set subnets'>,
 ): Promise<void> {
-  await sdk.setSubnets({ LoadBalancerArn: arn, Subnets: [...subnetIds] }, asker);
+  await sdk.setSubnets({ LoadBalancerArn: arn, Subnets: subnets.map(({ id }) => id) }, asker);
   const balancer = snapshot.balancers.rows().get(arn);
-  if (balancer !== undefined) snapshot.balancers.changed(arn, { ...balancer, subnetIds });
+  if (balancer !== undefined) snapshot.balancers.changed(arn, { ...balancer, subnets });
 }
 
 export async function setGroups(

@@ -1,7 +1,7 @@
 /** A step of the plan, and the one call behind it. */
 import type { CloudError, Owner, Step } from '../../cloud.ts';
 import type { AwsTag } from '../tags.ts';
-import type { BalancerType, HealthCheck, Listener, Scheme } from './found.ts';
+import type { BalancerType, HealthCheck, Listener, Scheme, Subnet } from './found.ts';
 import type { Rule } from './rules.ts';
 
 export type AttributeValues = Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ export type Action =
       readonly tags: readonly AwsTag[];
     }
   | { readonly do: 'set balancer attributes'; readonly arn: string; readonly attributes: AttributeValues }
-  | { readonly do: 'set subnets'; readonly arn: string; readonly subnetIds: readonly string[] }
+  | { readonly do: 'set subnets'; readonly arn: string; readonly subnets: readonly Subnet[] }
   | { readonly do: 'set groups'; readonly arn: string; readonly groupIds: readonly string[] }
   | { readonly do: 'delete balancer'; readonly arn: string }
   | {
