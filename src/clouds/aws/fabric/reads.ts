@@ -2,6 +2,7 @@
 
 import type { TagDescription } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { TAGS } from '../../cloud.ts';
+import { allPages, chunksOf } from '../paging.ts';
 import type { Sdk } from '../sdk.ts';
 import { filterValue } from '../tags.ts';
 import type { Balancer, Group, Listener, Pool, Tagged, Target } from './found.ts';
@@ -114,26 +115,4 @@ async function describeTags(
     const single = await Promise.all(arns.map((arn) => describeTags(sdk, [arn], asker)));
     return single.flat();
   }
-}
-
-export function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
-}
-
-export async function allPages<Item>(
-  readPage: (from: string | undefined) => Promise<{
-    readonly items: readonly Item[] | undefined;
-    readonly next: string | undefined;
-  }>,
-): Promise<readonly Item[]> {
-  const items: Item[] = [];
-  let from: string | undefined;
-  do {
-    const page = await readPage(from);
-    items.push(...(page.items ?? []));
-    from = page.next === '' ? undefined : page.next;
-  } while (from !== undefined);
-  return items;
 }

@@ -1,11 +1,12 @@
 /** Balancers and listeners, as calls. Each leaves the snapshot as the call left the cloud. */
 import type { Action as ElbAction } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { TAGS } from '../../cloud.ts';
+import { chunksOf } from '../paging.ts';
 import { tagMap } from '../tags.ts';
 import { type Balancer, type Listener, NEW_BALANCER } from './found.ts';
 import { type Hands, orIfGone } from './hands.ts';
 import { scopeKey } from './names.ts';
-import { ARNS_PER_CALL, chunksOf, readListeners, readTagged } from './reads.ts';
+import { ARNS_PER_CALL, readListeners, readTagged } from './reads.ts';
 import { isCode, nameTaken, notNow } from './refusals.ts';
 import { balancerRow, listenerRow } from './rows.ts';
 import type { ActionOf, AttributeValues } from './steps.ts';
