@@ -8,10 +8,10 @@ import { setCondition } from '../kube/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../kube/finalizer.ts';
 import { keyOf } from '../kube/object.ts';
 import { again, done, type Outcome } from '../runtime/controller.ts';
-import { createBackoff } from './backoff.ts';
+import { createBackoff, type Held } from './backoff.ts';
 import { networkKeyOf } from './belonging.ts';
 import type { Seen } from './kinds.ts';
-import { notedRegions } from './sessions.ts';
+import { notedRegions, type Verified } from './sessions.ts';
 import type { Shared } from './shared.ts';
 import { conditionsFor, type Standing, writeStatus } from './status.ts';
 import { spell, troubleOf } from './trouble.ts';
@@ -25,6 +25,8 @@ export interface CredentialControllerOptions extends Shared {
 
 /** A changed Secret is announced to nobody, and has to take effect within a minute. */
 const secretLookMs = 30_000;
+/** Nor is a key that was revoked. */
+const verifyEveryMs = 600_000;
 const usersTold = 5;
 
 export function createCredentialController(options: CredentialControllerOptions) {
@@ -41,11 +43,12 @@ export function createCredentialController(options: CredentialControllerOptions)
   } = options;
   const backoff = createBackoff(clock);
   const lastSeen = new Map<string, string>();
+  const wishes = new Map<string, { readonly generation: number; readonly asked: string | undefined }>();
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
     const seen = credentials.get(key);
     if (seen === undefined) {
-      lastSeen.delete(key);
+      for (const memory of [lastSeen, wishes]) memory.delete(key);
       backoff.forget(key);
       return done;
     }
@@ -120,32 +123,60 @@ export function createCredentialController(options: CredentialControllerOptions)
     users: readonly string[],
     signal: AbortSignal,
   ): Promise<Outcome> {
-    try {
-      const [region = defaultRegion(seen)] = notedRegions(seen);
-      const { account, principal } = await sessions.verify(seen, region, signal);
-      backoff.forget(key);
-      announce(key, `${account} ${principal}`);
-      await write(
-        seen,
-        { account, principal, usedBy: users.length },
-        { kind: 'ready', reason: 'Verified', message: `the cloud knows us as ${principal}` },
-        signal,
-      );
-      return again(secretLookMs, 'the Secret may change');
-    } catch (error) {
-      const trouble = troubleOf(error, backoff.failures(key));
-      if (trouble === undefined) throw error;
-      backoff.fail(key, trouble);
-      const waitMs = Math.min(trouble.retryAfterMs, secretLookMs);
-      announce(key, `${trouble.reason} ${trouble.message}`);
+    const { anew, isOther } = heed(key, seen);
+    if (isOther) backoff.hurry(key);
+    const answer = await ask(key, seen, { anew, signal });
+    if ('trouble' in answer) {
+      const { trouble, waitMs } = answer;
       const standing: Standing = {
         kind: trouble.stalled ? 'stalled' : 'working',
         reason: trouble.reason,
-        message: `${trouble.message}; next try in ${spell(waitMs)}`,
+        message: `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`,
       };
       await write(seen, { ...found(seen), usedBy: users.length }, standing, signal);
       return again(waitMs, trouble.reason);
     }
+    const { account, principal } = answer;
+    const message = `the cloud knows us as ${principal}`;
+    const standing: Standing = { kind: 'ready', reason: 'Verified', message };
+    await write(seen, { account, principal, usedBy: users.length }, standing, signal);
+    return again(secretLookMs, 'the Secret may change');
+  }
+
+  /** Users come and go, which is no reason to ask the cloud before its time. */
+  async function ask(
+    key: string,
+    seen: Seen<CloudCredential>,
+    { anew, signal }: { readonly anew: boolean; readonly signal: AbortSignal },
+  ): Promise<Verified | Held> {
+    const held = backoff.of(key);
+    if (held !== undefined && held.waitMs > 0) return held;
+    try {
+      const [region = defaultRegion(seen)] = notedRegions(seen);
+      const maxAgeMs = anew ? 0 : verifyEveryMs;
+      const verified = await sessions.verify(seen, region, { maxAgeMs, signal });
+      backoff.forget(key);
+      announce(key, `${verified.account} ${verified.keys}`);
+      return verified;
+    } catch (error) {
+      const found = troubleOf(error, backoff.failures(key));
+      if (found === undefined) throw error;
+      const waitMs = Math.min(found.retryAfterMs, secretLookMs);
+      const trouble = { ...found, retryAfterMs: waitMs };
+      backoff.fail(key, trouble);
+      announce(key, `${trouble.reason} ${trouble.message}`);
+      return { trouble, waitMs };
+    }
+  }
+
+  /** `isOther`: the wish is another than in the last pass. `anew`: the annotation asks for a look since then. */
+  function heed(key: string, { metadata }: Seen<CloudCredential>) {
+    const { generation, annotations } = metadata;
+    const wish = { generation, asked: annotations?.[ANNOTATIONS.reconcile] };
+    const before = wishes.get(key) ?? wish;
+    wishes.set(key, wish);
+    const anew = before.asked !== wish.asked;
+    return { anew, isOther: anew || before.generation !== generation };
   }
 
   function announce(key: string, state: string): void {

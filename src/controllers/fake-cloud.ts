@@ -20,6 +20,8 @@ type Api = 'verify' | 'list' | 'pin' | 'resolve' | 'launch' | 'remove' | 'releas
 export interface FakeCloud {
   /** Takes the specs of a real cloud; everything behind `open` is here. */
   readonly cloud: Cloud;
+  /** The key of each session that was opened, in their order. */
+  readonly keysUsed: string[];
   /** Every call, in its order: `launch 2 in z1`, `run create firewall`. */
   readonly calls: string[];
   readonly machines: ReadonlyMap<string, Machine>;
@@ -42,6 +44,7 @@ export interface FakeCloud {
  */
 export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], account = '1' } = {}): FakeCloud {
   const calls: string[] = [];
+  const keysUsed: string[] = [];
   const refusals = new Map<Api, () => Error>();
   const machines = new Map<string, Machine>();
   const launched = new Map<string, readonly string[]>();
@@ -192,9 +195,15 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], account = '1' } = 
     close() {},
   });
 
+  const open: Cloud['open'] = async ({ region, secret }) => {
+    keysUsed.push(secret?.get('aws_access_key_id')?.reveal() ?? '');
+    return openIn(region);
+  };
+
   return {
-    cloud: { ...CLOUDS.aws, open: async ({ region }) => openIn(region) },
+    cloud: { ...CLOUDS.aws, open },
     calls,
+    keysUsed,
     machines,
     around,
     fullZones,

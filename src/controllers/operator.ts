@@ -85,8 +85,9 @@ export function createOperator(options: OperatorOptions): Operator {
     credentials: queueNamed('cloudcredential'),
   };
   const waking = createWaking(caches, queues, {
-    network: (key) => networkController.hurry(key),
-    node: (key) => nodeController.hurry(key),
+    hurryNetwork: (key) => networkController.hurry(key),
+    hurryNode: (key) => nodeController.hurry(key),
+    onAsked: () => sessions.askAnew(),
   });
 
   // ------------------------------------------------------------------------- what the controllers share

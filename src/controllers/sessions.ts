@@ -3,7 +3,7 @@ import { cloudOf } from '../api/cloud-member.ts';
 import type { CredentialRef } from '../api/common.ts';
 import type { CloudCredential, LabelSelector } from '../api/credential.ts';
 import { ANNOTATIONS } from '../api/names.ts';
-import type { CallGate, Cloud, CloudSession } from '../clouds/cloud.ts';
+import type { CallGate, Cloud, CloudSession, Identity } from '../clouds/cloud.ts';
 import type { CloudName } from '../clouds/index.ts';
 import { keyOf } from '../kube/object.ts';
 import type { SecretReader } from '../kube/secrets.ts';
@@ -43,8 +43,21 @@ export interface OpenRequest {
 export interface Sessions {
   /** Throws CredentialTrouble for what only a person can mend, CloudError for what the cloud says. */
   open(request: OpenRequest, signal: AbortSignal): Promise<OpenSession>;
-  /** Opens a credential for its own sake, in a region it was used in or its cloud's first one. */
-  verify(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<OpenSession>;
+  /** Opens a credential without anybody who wants to use it. */
+  openFor(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<OpenSession>;
+  /** Asks the cloud who we are, unless it said so less than `maxAgeMs` ago. Throws as `open` does. */
+  verify(
+    credential: Seen<CloudCredential>,
+    region: string,
+    options: { readonly maxAgeMs: number; readonly signal: AbortSignal },
+  ): Promise<Verified>;
+  /** Somebody asks for a look now: Secrets are read anew, and what was refused is tried again. */
+  askAnew(): void;
+}
+
+export interface Verified extends Identity {
+  /** Differs when what the Secret holds does. */
+  readonly keys: string;
 }
 
 /** Two clocks never agree on when a call was made: exactly at the limit, every other burst would be throttled. */
@@ -61,14 +74,18 @@ const regionList = z.array(z.string()).readonly();
 
 /** Refusals are remembered so long, so that a thousand Nodes with a refused credential ask the cloud once. */
 const refusalMs = 10_000;
+const verifyDeadlineMs = 60_000;
 /** Longer than any call. */
 const retireMs = 180_000;
 
 interface Entry {
   readonly fingerprint: string;
+  readonly keys: string;
   readonly opening: Promise<OpenSession>;
   /** Monotonic; set when opening failed. */
   failedAt?: number;
+  /** What the cloud said last, and when (monotonic); undefined while that is in doubt. */
+  said?: { readonly identity: Identity; readonly at: number } | undefined;
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
@@ -92,11 +109,11 @@ export function createSessions(options: SessionsOptions): Sessions {
     return budgets;
   }
 
-  async function begin(
+  async function entryFor(
     credential: Seen<CloudCredential>,
     region: string,
     signal: AbortSignal,
-  ): Promise<OpenSession> {
+  ): Promise<Entry> {
     const key = keyOf(credential.metadata);
     if (!credential.parsed.ok)
       throw new CredentialTrouble('Invalid', `CloudCredential ${key}: ${credential.parsed.message}`);
@@ -112,16 +129,12 @@ export function createSessions(options: SessionsOptions): Sessions {
       );
     const id = `${key}/${region}`;
     // By its values: our own finalizer on the Secret changes its version and nothing else.
-    const values = [...(secret?.values ?? [])].map(([name, value]) => [name, value.reveal()]);
-    const fingerprint = hash([credential.metadata.uid, credential.metadata.generation, values]);
+    const keys = hash([...(secret?.values ?? [])].map(([name, value]) => [name, value.reveal()]));
+    const fingerprint = hash([credential.metadata.uid, credential.metadata.generation, keys]);
     const known = entries.get(id);
-    const refused = known?.failedAt !== undefined && clock.monotonic() - known.failedAt >= refusalMs;
-    if (known?.fingerprint === fingerprint && !refused) return known.opening;
-    // What is under way through the old one may end.
-    if (known !== undefined)
-      clock.after(retireMs, () => {
-        known.opening.then(({ session }) => session.close()).catch(() => {});
-      });
+    const isDue = known?.failedAt !== undefined && clock.monotonic() - known.failedAt >= refusalMs;
+    if (known?.fingerprint === fingerprint && !isDue) return known;
+    if (known !== undefined) retire(id, known);
 
     const opening = (async () => {
       let budgets = budgetsOf(member.name, key, region);
@@ -133,16 +146,53 @@ export function createSessions(options: SessionsOptions): Sessions {
         gate: gateOf(member.name, () => budgets),
         now: () => clock.now(),
       });
-      const { account, principal } = await session.verify(AbortSignal.timeout(60_000));
-      budgets = budgetsOf(member.name, account, region);
-      return { cloud: member.name, account, principal, session };
+      try {
+        const identity = await session.verify(AbortSignal.timeout(verifyDeadlineMs));
+        budgets = budgetsOf(member.name, identity.account, region);
+        return { cloud: member.name, ...identity, session };
+      } catch (error) {
+        session.close();
+        throw error;
+      }
     })();
-    const entry: Entry = { fingerprint, opening };
+    const entry: Entry = { fingerprint, keys, opening };
     entries.set(id, entry);
-    opening.catch(() => {
-      entry.failedAt = clock.monotonic();
+    opening.then(
+      ({ account, principal }) => {
+        entry.said = { identity: { account, principal }, at: clock.monotonic() };
+      },
+      () => {
+        entry.failedAt = clock.monotonic();
+      },
+    );
+    return entry;
+  }
+
+  function retire(id: string, entry: Entry): void {
+    entries.delete(id);
+    // What is under way through it may end.
+    clock.after(retireMs, () => {
+      entry.opening.then(({ session }) => session.close()).catch(() => {});
     });
-    return opening;
+  }
+
+  async function verify(
+    credential: Seen<CloudCredential>,
+    region: string,
+    { maxAgeMs, signal }: { readonly maxAgeMs: number; readonly signal: AbortSignal },
+  ): Promise<Verified> {
+    const entry = await entryFor(credential, region, signal);
+    const { account, session } = await entry.opening;
+    const { said, keys } = entry;
+    if (said !== undefined && clock.monotonic() - said.at < maxAgeMs) return { ...said.identity, keys };
+    entry.said = undefined;
+    const identity = await session.verify(AbortSignal.any([signal, AbortSignal.timeout(verifyDeadlineMs)]));
+    entry.said = { identity, at: clock.monotonic() };
+    // Whoever we are by now: what is opened from here on belongs to that account.
+    if (identity.account !== account)
+      for (const [id, other] of entries)
+        if (id.startsWith(`${keyOf(credential.metadata)}/`)) retire(id, other);
+    return { ...identity, keys };
   }
 
   /** Written before the first create there, so that removal and sweep know where to look. */
@@ -193,7 +243,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (credential === undefined)
         throw new CredentialTrouble('CredentialNotFound', `there is no CloudCredential ${key}`);
       await assertAllowed(credential, namespace, signal);
-      const open = await begin(credential, region, signal);
+      const open = await openFor(credential, region, signal);
       if (open.cloud !== cloud)
         throw new CredentialTrouble(
           'CredentialMismatch',
@@ -202,8 +252,18 @@ export function createSessions(options: SessionsOptions): Sessions {
       await noteRegion(credential, region, signal);
       return open;
     },
-    verify: begin,
+    openFor,
+    verify,
+    askAnew() {
+      secrets.forget();
+      for (const entry of entries.values())
+        if (entry.failedAt !== undefined) entry.failedAt = Number.NEGATIVE_INFINITY;
+    },
   };
+
+  async function openFor(credential: Seen<CloudCredential>, region: string, signal: AbortSignal) {
+    return (await entryFor(credential, region, signal)).opening;
+  }
 }
 
 /** Regions in which something may have been made with the credential. */

@@ -67,7 +67,7 @@ export function createSweep(options: SweepOptions) {
       if (!credential.parsed.ok) continue;
       for (const region of notedRegions(credential)) {
         try {
-          inventory.of(await sessions.verify(credential, region, signal));
+          inventory.of(await sessions.openFor(credential, region, signal));
         } catch (error) {
           const { name } = cloudOf(credential.parsed.value.spec);
           logger.debug({ cloud: name, region, error: describeError(error) }, 'region could not be swept');

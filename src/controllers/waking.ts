@@ -21,18 +21,25 @@ export interface Waking {
   usersOf(credential: string): void;
 }
 
-/** Before the next pass of the key: what had to wait for its next try may be tried then. */
-export interface Hurry {
-  network(key: string): void;
-  node(key: string): void;
+export interface WakingOptions {
+  /** What had to wait for its next try may be tried in the next pass. */
+  readonly hurryNetwork: (key: string) => void;
+  readonly hurryNode: (key: string) => void;
+  /** Somebody asked for a look now, by annotation. Called before any key is woken. */
+  readonly onAsked: () => void;
 }
 
 /** Events come in crowds; a Network looks once for all that came within this time. */
 const gatherMs = 1_000;
 
 /** Ties the queues to the caches, from now on. */
-export function createWaking({ networks, nodes, credentials }: Caches, queues: Queues, hurry: Hurry): Waking {
+export function createWaking(
+  { networks, nodes, credentials }: Caches,
+  queues: Queues,
+  { hurryNetwork, hurryNode, onAsked }: WakingOptions,
+): Waking {
   networks.onChange(({ key, now, before }) => {
+    if (isAsked(now, before)) onAsked();
     if (!isSameWish(now, before)) queues.networks.add(key);
     for (const object of [now, before])
       for (const credential of object === undefined ? [] : credentialsOfNetwork(object))
@@ -43,6 +50,7 @@ export function createWaking({ networks, nodes, credentials }: Caches, queues: Q
     if (isLeaving || isAsked(now, before) || isHeld(now) !== isHeld(before)) waking.nodesOf(key);
   });
   nodes.onChange(({ key, type, now, before }) => {
+    if (isAsked(now, before)) onAsked();
     if (!isSameWish(now, before)) queues.nodes.add(key);
     const changed = now ?? before;
     if (changed === undefined) return;
@@ -52,6 +60,7 @@ export function createWaking({ networks, nodes, credentials }: Caches, queues: Q
     for (const credential of credentialsOfNode(changed)) queues.credentials.addAfter(credential, gatherMs);
   });
   credentials.onChange(({ key, now, before }) => {
+    if (isAsked(now, before)) onAsked();
     if (!isSameWish(now, before)) queues.credentials.add(key);
     if (now?.metadata.generation !== before?.metadata.generation) waking.usersOf(key);
   });
@@ -73,11 +82,11 @@ export function createWaking({ networks, nodes, credentials }: Caches, queues: Q
     },
     usersOf(credential) {
       for (const { metadata } of networks.byIndex('credential', credential)) {
-        hurry.network(keyOf(metadata));
+        hurryNetwork(keyOf(metadata));
         queues.networks.add(keyOf(metadata));
       }
       for (const { metadata } of nodes.byIndex('credential', credential)) {
-        hurry.node(keyOf(metadata));
+        hurryNode(keyOf(metadata));
         queues.nodes.add(keyOf(metadata));
       }
     },
@@ -87,6 +96,7 @@ export function createWaking({ networks, nodes, credentials }: Caches, queues: Q
 
 /** Somebody gave the annotation `peerage.dev/reconcile` a new value. */
 function isAsked(now: KubeObject | undefined, before: KubeObject | undefined): boolean {
+  if (now === undefined || before === undefined) return false;
   const wantedBy = (object: KubeObject | undefined) => object?.metadata.annotations?.[ANNOTATIONS.reconcile];
   return wantedBy(now) !== wantedBy(before);
 }
