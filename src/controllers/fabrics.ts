@@ -26,6 +26,8 @@ export interface Fabrics {
   /** As last seen, without a call. */
   lastView(scopeKey: string): FabricView | undefined;
   forget(scopeKey: string): void;
+  /** Of all placements of the Network. */
+  forgetNetwork(network: string): void;
 }
 
 /** A plan that does not come to an end is a defect of a cloud; this ends it. */
@@ -74,5 +76,9 @@ export function createFabrics({
     },
     lastView: (scopeKey) => views.get(scopeKey),
     forget: (scopeKey) => void views.delete(scopeKey),
+    forgetNetwork(network) {
+      const prefix = scopeKeyOf({ cluster: '', network, placement: '' });
+      for (const scopeKey of views.keys()) if (scopeKey.startsWith(prefix)) views.delete(scopeKey);
+    },
   };
 }

@@ -501,3 +501,37 @@ test('a Node that is being deleted, or has gone on since it asked, joins no batc
   await clock.advance(2_000);
   expect(cloud.requests.filter(({ rows }) => rows.some(({ name }) => name === 'b'))).toHaveLength(2);
 });
+
+test('a launch is forgotten when no Node carries its token any more', async () => {
+  const { cloud, clock, server, startOperator } = await setUp(2);
+  cloud.refuseNext('outOfCapacity');
+  const { launchAll, launcher, record } = await startOperator();
+  await launchAll();
+  const first = record('a')?.token ?? '';
+  expect(launcher.outcomeOf(first)).toMatchObject({ kind: 'refused' });
+  await launchAll();
+  const second = record('a')?.token ?? '';
+  expect(launcher.outcomeOf(first)).toBeUndefined();
+  expect(launcher.outcomeOf(second)).toEqual({ kind: 'answered', count: 2 });
+  for (const name of ['a', 'b']) {
+    expect(launcher.outcomeOf(second)).toEqual({ kind: 'answered', count: 2 });
+    await server.patch({ namespace: 'ns', name }, { metadata: { finalizers: [] } }, { type: 'merge' });
+    await server.delete({ namespace: 'ns', name });
+    await manyTurns(clock);
+  }
+  expect(launcher.outcomeOf(second)).toBeUndefined();
+});
+
+test('a launch that is forgotten is not made again by who still takes it for its own', async () => {
+  const { cloud, clock, startOperator } = await setUp(2);
+  cloud.refuseNext('outOfCapacity');
+  const { launchAll, launcher, record, region } = await startOperator();
+  await launchAll();
+  const stale = record('b');
+  await launchAll();
+  if (stale === undefined) throw new Error('b had no record');
+  launcher.settle(stale, 'ns', region, { mayCall: true });
+  await manyTurns(clock);
+  expect(cloud.requests.filter(({ token }) => token === stale.token)).toHaveLength(1);
+  expect(launcher.outcomeOf(stale.token)).toBeUndefined();
+});

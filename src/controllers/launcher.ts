@@ -106,6 +106,24 @@ export function createLauncher(options: LauncherOptions): Launcher {
   const calledAt = new Map<string, number>();
   let beganAt: number | undefined;
 
+  nodes.onChange(({ key, now, before }) => {
+    if (now === undefined) failures.delete(key);
+    const annotation = before?.metadata.annotations?.[ANNOTATIONS.launch];
+    if (annotation === now?.metadata.annotations?.[ANNOTATIONS.launch]) return;
+    const record = before && readableRecordOf(before);
+    if (record !== undefined) forgetUnlessCarried(record.token);
+  });
+
+  /**
+   * What became of a launch matters to the Nodes that carry its token. Once its head does not, nobody can make the call
+   * again, whatever a pass that began before still takes for the Node's launch.
+   */
+  function forgetUnlessCarried(token: string): void {
+    if (nodes.byIndex('token', token).length > 0) return;
+    outcomes.delete(token);
+    calledAt.delete(token);
+  }
+
   /** Whoever led before may have made calls until we began. */
   function lookUp(token: string): LaunchOutcome {
     beganAt ??= clock.monotonic();
@@ -271,6 +289,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
         isRefused ? 'launch was refused' : 'launch has no answer',
       );
     } finally {
+      forgetUnlessCarried(token);
       for (const name of members) wake(keyOf({ namespace: head.metadata.namespace, name }));
     }
   }
@@ -372,7 +391,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
       batcher
         .add(ticket)
         .catch((error: unknown) => {
-          failures.set(ticket.key, toError(error));
+          if (nodes.get(ticket.key) !== undefined) failures.set(ticket.key, toError(error));
         })
         .finally(() => {
           waiting.delete(ticket.key);
@@ -404,6 +423,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
         })
         .finally(() => {
           settling.delete(token);
+          forgetUnlessCarried(token);
           for (const { metadata } of nodes.byIndex('token', token)) wake(keyOf(metadata));
         });
     },
@@ -416,6 +436,15 @@ export function recordOf({ metadata }: Seen<Node>): LaunchRecord | undefined {
     return parseLaunchRecord(metadata.annotations?.[ANNOTATIONS.launch]);
   } catch (cause) {
     throw new Error(`annotation ${ANNOTATIONS.launch} of Node ${keyOf(metadata)} cannot be read`, { cause });
+  }
+}
+
+/** What is not what the operator writes names no launch; the Node's own pass says so. */
+export function readableRecordOf(seen: Seen<Node>): LaunchRecord | undefined {
+  try {
+    return recordOf(seen);
+  } catch {
+    return undefined;
   }
 }
 

@@ -23,7 +23,7 @@ const callDeadlineMs = 120_000;
 
 export function createRemover({ clock, logger, onFailure }: RemoverOptions): Remover {
   const waiting = new Set<string>();
-  const failures = new Map<string, Error>();
+  const failures = new Map<string, { readonly region: RegionInventory; readonly error: Error }>();
 
   const batcher = createBatcher<{ readonly region: RegionInventory; readonly id: string }, 'begun'>({
     idleMs: 100,
@@ -43,6 +43,13 @@ export function createRemover({ clock, logger, onFailure }: RemoverOptions): Rem
     },
   });
 
+  /** Nobody asks for those of machines without an object; they are forgotten with their machine. */
+  function noteFailure(region: RegionInventory, id: string, error: Error): void {
+    for (const [other, failure] of failures)
+      if (failure.region.get(other) === undefined) failures.delete(other);
+    failures.set(id, { region, error });
+  }
+
   return {
     request(region, id) {
       if (waiting.has(id)) return;
@@ -50,7 +57,7 @@ export function createRemover({ clock, logger, onFailure }: RemoverOptions): Rem
       batcher
         .add({ region, id })
         .catch((error: unknown) => {
-          failures.set(id, toError(error));
+          noteFailure(region, id, toError(error));
           logger.warn({ machine: id, error: describeError(error) }, 'machine could not be removed');
           onFailure(id);
         })
@@ -59,7 +66,7 @@ export function createRemover({ clock, logger, onFailure }: RemoverOptions): Rem
     takeFailure(id) {
       const failure = failures.get(id);
       failures.delete(id);
-      return failure;
+      return failure?.error;
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Resource } from '../kube/resource.ts';
 import { shareReplicas } from '../planning/scale.ts';
 import { planSweep } from '../planning/sweep.ts';
 import { describeError } from '../runtime/errors.ts';
+import { scopeKeyOf } from './belonging.ts';
 import type { RegionInventory } from './inventory.ts';
 import type { Seen } from './kinds.ts';
 import { recordOf } from './launcher.ts';
@@ -22,6 +23,13 @@ export interface SweepOptions extends Shared {
 }
 
 const hourMs = 3_600_000;
+
+interface Unclaimed {
+  /** By machine id. */
+  readonly machines: Map<string, number>;
+  /** Surroundings, by scope key. */
+  readonly scopes: ReadonlyMap<string, number>;
+}
 
 /**
  * Looks for machines and surroundings with our cluster tag and no object behind them, and removes them after a grace time.
@@ -40,7 +48,8 @@ export function createSweep(options: SweepOptions) {
     remover,
   } = options;
   const { watchNamespaces, graceMs, intervalMs, paused, clock, logger, metrics } = options;
-  const orphanedSince = new Map<string, number>();
+  /** Since when (monotonic) nobody has claimed what was found in a region; what is not found any more is forgotten. */
+  const unclaimed = new Map<string, Unclaimed>();
   let removals: number[] = [];
 
   async function run(signal: AbortSignal): Promise<void> {
@@ -94,6 +103,9 @@ export function createSweep(options: SweepOptions) {
       liveNodes.flatMap(({ metadata }) => placementKey(metadata.labels, metadata.namespace)),
     );
 
+    const { machines: orphanedSince } = unclaimedIn(region);
+    const listed = new Set(machines.map(({ id }) => id));
+    for (const id of orphanedSince.keys()) if (!listed.has(id)) orphanedSince.delete(id);
     const now = clock.monotonic();
     removals = removals.filter((at) => now - at < hourMs);
     const plan = planSweep({
@@ -130,17 +142,17 @@ export function createSweep(options: SweepOptions) {
     },
     signal: AbortSignal,
   ): Promise<void> {
+    const { scopes: before } = unclaimedIn(region);
+    const after = new Map<string, number>();
+    unclaimed.set(region.key, { ...unclaimedIn(region), scopes: after });
     for (const owner of owners) {
       const key = owner.network ?? owner.node;
       if (key === undefined) continue;
       const isBacked = owner.network === undefined ? known.nodeKeys.has(key) : known.networkKeys.has(key);
-      const mark = `fabric ${region.key} ${key} ${owner.placement}`;
-      if (isBacked) {
-        orphanedSince.delete(mark);
-        continue;
-      }
-      const since = orphanedSince.get(mark) ?? clock.monotonic();
-      orphanedSince.set(mark, since);
+      if (isBacked) continue;
+      const scopeKey = scopeKeyOf(owner);
+      const since = before.get(scopeKey) ?? clock.monotonic();
+      after.set(scopeKey, since);
       if (clock.monotonic() - since < graceMs) continue;
       if (
         known.machines.some(
@@ -157,6 +169,12 @@ export function createSweep(options: SweepOptions) {
         signal,
       });
     }
+  }
+
+  function unclaimedIn({ key }: RegionInventory): Unclaimed {
+    const known = unclaimed.get(key) ?? { machines: new Map(), scopes: new Map() };
+    unclaimed.set(key, known);
+    return known;
   }
 
   async function listLive<T extends KubeObject>(

@@ -35,7 +35,7 @@ interface Pass {
 
 /** One Network: its Nodes as many as wished, of one revision, and what stands around them. */
 export function createNetworkController(options: Shared) {
-  const { networks, networkResource, nodes, nodeResource, bursts, paused, logger } = options;
+  const { networks, networkResource, nodes, nodeResource, fabrics, bursts, paused, logger } = options;
   const memories = createMemories(options.clock);
   const surroundings = createSurroundings(options, memories);
   const carryOut = createPopulation(options, surroundings.withTrouble);
@@ -44,6 +44,7 @@ export function createNetworkController(options: Shared) {
     const seen = networks.get(key);
     if (seen === undefined) {
       memories.forget(key);
+      fabrics.forgetNetwork(key);
       return done;
     }
     if (!seen.parsed.ok) {

@@ -6,7 +6,7 @@ import { addFinalizer, hasFinalizer } from '../../kube/finalizer.ts';
 import { machinesOf } from '../../planning/machine.ts';
 import { done, type Outcome } from '../../runtime/controller.ts';
 import { createBackoff, type Held } from '../backoff.ts';
-import { belongingOf } from '../belonging.ts';
+import { belongingOf, scopeKeyOf } from '../belonging.ts';
 import type { Seen } from '../kinds.ts';
 import { recordOf } from '../launcher.ts';
 import type { Standing } from '../status.ts';
@@ -28,7 +28,8 @@ interface Wish {
 
 /** One Node, one machine: from request to gone. */
 export function createNodeController(options: NodeControllerOptions) {
-  const { nodes, nodeResource, networks, sessions, inventory, bursts, launcher, remover, events } = options;
+  const { nodes, nodeResource, networks, sessions, inventory, fabrics, bursts, launcher, remover, events } =
+    options;
   const { cluster, paused, clock, logger, metrics } = options;
   /** Of launches that came to nothing. */
   const launches = createBackoff(clock);
@@ -44,6 +45,7 @@ export function createNodeController(options: NodeControllerOptions) {
     if (seen === undefined) {
       for (const memory of [launches, troubles]) memory.forget(key);
       for (const memory of [wishes, hurried]) memory.delete(key);
+      fabrics.forget(scopeKeyOf({ cluster, node: key }));
       for (const region of inventory.regions()) {
         region.unwatch(key);
         region.present(key);
