@@ -59,12 +59,13 @@ export async function* lines(
   answer: IncomingMessage,
   idleMs: number,
 ): AsyncGenerator<string, void> {
-  const status = answer.statusCode ?? 0;
-  if (status !== 200) throw refusal(call, { status, text: await readText(answer) });
+  // Node's own timer, since it begins anew with each byte.
   answer.setTimeout(idleMs, () => answer.destroy(new Error(`silent for ${idleMs / 1000} s`)));
-  answer.setEncoding('utf8');
+  const status = answer.statusCode ?? 0;
   let rest = '';
   try {
+    if (status !== 200) throw refusal(call, { status, text: await readText(answer) });
+    answer.setEncoding('utf8');
     for await (const chunk of answer) {
       rest += chunk;
       let start = 0;
@@ -75,6 +76,7 @@ export async function* lines(
       rest = rest.slice(start);
     }
   } catch (cause) {
+    if (cause instanceof KubeError) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new KubeError(call.what, { status: 0, reason: 'NoAnswer', body: { message }, cause });
   }
