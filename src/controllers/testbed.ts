@@ -100,9 +100,9 @@ export async function setUp({ zones = ['z1', 'z2', 'z3'], paused = false, bare =
     makeNetwork: (spec: object = {}) =>
       server.networks.create({ metadata: named('net'), spec: { ...networkSpec(1), ...spec } }),
     /** A standalone one. */
-    makeNode: (annotations?: Readonly<Record<string, string>>) =>
+    makeNode: (annotations: Readonly<Record<string, string>> = {}, name = 'lone') =>
       server.nodes.create({
-        metadata: { ...named('lone'), ...(annotations && { annotations }) },
+        metadata: { ...named(name), annotations },
         spec: { credentialRef, client: program, aws: place },
       }),
     changeNetwork: (patch: object) => server.networks.patch(named('net'), patch, { type: 'merge' }),

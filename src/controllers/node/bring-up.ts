@@ -1,5 +1,4 @@
 /** From no machine to a Ready one, and back to Ready whenever it is lost. */
-import { ANNOTATIONS } from '../../api/names.ts';
 import { type Attachment, CloudError, type Machine } from '../../clouds/cloud.ts';
 import { keyOf } from '../../kube/object.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
@@ -29,7 +28,7 @@ const restLookMs = 600_000;
 const hopMs = 1_000;
 
 export function createBringUp(options: NodeControllerOptions, backoff: Backoff) {
-  const { nodeResource, networks, fabrics, bursts, launcher, readLagMs } = options;
+  const { networks, fabrics, bursts, launcher, readLagMs } = options;
 
   async function bringUp(pass: Pass, open: OpenSession): Promise<Verdict> {
     const { key, region, record, found } = pass;
@@ -37,7 +36,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
       region.present(key);
       return await follow(pass, found.machine, open);
     }
-    if (record === undefined) return await launch(pass, open);
+    if (record === undefined) return await launch(pass, open, { attempt: 1 });
     region.watch(key);
     if (found.ended !== undefined) return await relaunchEnded(pass, found.ended, open);
     const known = knownMachine(pass.node, record, region);
@@ -71,8 +70,8 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
         return launching('repeating its launch');
       }
       case 'void':
-        await dropRecord(pass);
-        return launching('its launch was never made; a new one follows');
+        // The record stays until the next one takes its place: it says which calls this Node made as a head before.
+        return await launch(pass, open, { attempt: record.attempt });
       case 'lookUp':
         if (lookedUpFor(options, pass, outcome.since) >= readLagMs)
           return await nextAttempt(pass, open, undefined);
@@ -151,7 +150,11 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     return `${member.health} in its balancer${member.reason === undefined ? '' : ` (${member.reason})`}`;
   }
 
-  async function launch(pass: Pass, open: OpenSession): Promise<Verdict> {
+  async function launch(
+    pass: Pass,
+    open: OpenSession,
+    { attempt }: { readonly attempt: number },
+  ): Promise<Verdict> {
     const { key, region, belonging, record, node, anew, signal } = pass;
     region.watch(key);
     if (launcher.isWaiting(key)) return pending('waiting for its batch');
@@ -184,7 +187,6 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
         ...pending('waiting for the network and firewall of its placement'),
         next: again(5_000, 'no attachment yet'),
       };
-    const attempt = (record?.attempt ?? 0) + 1;
     const zone = zoneFor(zonesOf(attachment), belonging.index, attempt);
     if (zone === undefined) return { ...pending('no zone to launch into'), next: again(5_000, 'no zone') };
     const batch = [
@@ -220,7 +222,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
         next: again(1_000, 'members open'),
       };
     }
-    return await launch(pass, open);
+    return await launch(pass, open, { attempt: (record?.attempt ?? 0) + 1 });
   }
 
   /** A full zone is left for the next one. Only when there was no room in any of them, that is a failure. */
@@ -280,16 +282,6 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     );
     region.present(key);
     return await nextAttempt(pass, open, undefined);
-  }
-
-  async function dropRecord({ seen, signal }: Pass): Promise<void> {
-    const { resourceVersion } = seen.metadata;
-    const annotations = { [ANNOTATIONS.launch]: null };
-    await nodeResource.patch(
-      seen.metadata,
-      { metadata: { resourceVersion, annotations } },
-      { type: 'merge', signal },
-    );
   }
 
   return bringUp;

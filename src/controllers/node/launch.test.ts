@@ -1,5 +1,7 @@
 /** A Node that gets no machine. */
 import { describe, expect, test } from 'vitest';
+import { ANNOTATIONS } from '../../api/names.ts';
+import { formatLaunchRecord, parseLaunchRecord } from '../../planning/launch-record.ts';
 import { conditionOf, setUp, type Testbed } from '../testbed.ts';
 
 /** Seconds at which launches were tried, in which zones. */
@@ -73,4 +75,31 @@ test('a full zone is left for the next one within seconds', async () => {
   await bed.makeNode();
   await bed.run(10_000);
   expect(await bed.node()).toMatchObject({ status: { phase: 'Ready', machine: { zone: 'z2' }, attempt: 2 } });
+});
+
+test('a Node whose launch was never made still remembers the calls that it made as a head before', async () => {
+  const bed = await setUp();
+  // Somebody died between the record of this member and that of its head.
+  const head = await bed.makeNode({}, 'head');
+  const record = {
+    token: 'never-made',
+    index: 1,
+    attempt: 2,
+    account: '1',
+    cluster: 'c1',
+    region: 'us-east-1',
+    zone: 'z2',
+    head: { name: 'head', uid: head.metadata.uid },
+    at: '2030-01-01T00:00:00Z',
+    spent: ['made-before'],
+  };
+  await bed.makeNode({ [ANNOTATIONS.launch]: formatLaunchRecord(record) }, 'member');
+  bed.startOperator();
+  await bed.run(10_000);
+  const member = await bed.node('member');
+  expect(member.status.phase).toBe('Ready');
+  const next = parseLaunchRecord(member.metadata.annotations?.[ANNOTATIONS.launch]);
+  expect(next?.token).not.toBe('never-made');
+  expect(next).toMatchObject({ attempt: 2, zone: 'z2', spent: ['made-before'] });
+  expect((await bed.node('head')).metadata.annotations?.[ANNOTATIONS.voided]).toBe('never-made');
 });
