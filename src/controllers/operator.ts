@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Cloud } from '../clouds/cloud.ts';
 import { CLOUDS, type CloudName } from '../clouds/index.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { askedPauseMs, isConflict, isNotFound } from '../kube/errors.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import { createNamespaceLabels } from '../kube/namespaces.ts';
 import { keyOf } from '../kube/object.ts';
@@ -196,6 +196,7 @@ export function createOperator(options: OperatorOptions): Operator {
       queue,
       deadlineMs: passDeadlineMs,
       isExpected,
+      askedPauseMs,
       metrics: metrics.controller,
       logger,
       clock,

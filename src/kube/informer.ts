@@ -4,7 +4,7 @@ import { describeError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Counter } from '../runtime/metrics.ts';
 import { type Change, type IndexOf, ObjectCache } from './cache.ts';
-import { isGone } from './errors.ts';
+import { askedPauseMs, isGone } from './errors.ts';
 import { compareVersions, type KubeObject, keyOf } from './object.ts';
 import type { Resource } from './resource.ts';
 
@@ -192,7 +192,8 @@ export class Informer<T extends KubeObject> {
         'watch broke, will go on',
       );
     }
-    await clock.sleep(fullMs * (0.5 + 0.5 * random()), signal).catch(() => {});
+    const pauseMs = Math.max(fullMs * (0.5 + 0.5 * random()), askedPauseMs(error) * (1 + 0.5 * random()));
+    await clock.sleep(pauseMs, signal).catch(() => {});
   }
 
   #announce(change: Change<T>): void {

@@ -8,7 +8,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createFakeClock, type FakeClock } from '../runtime/fake-clock.ts';
-import { isConflict, isForbiddenNamespaceTerminating, isGone, KubeError } from './errors.ts';
+import { askedPauseMs, isConflict, isForbiddenNamespaceTerminating, isGone, KubeError } from './errors.ts';
 import type { KubeObject } from './object.ts';
 import { createResource, type Resource } from './resource.ts';
 import { createTransport, type Transport } from './transport.ts';
@@ -213,9 +213,16 @@ describe('a call', () => {
     await expect(things.create(object)).rejects.not.toSatisfy(isForbiddenNamespaceTerminating);
   });
 
-  test('hands on how long an overloaded server wants to be left alone', async () => {
+  test('hands on how long an overloaded server wants to be left alone, by its Status or in plain text', async () => {
     answer(429, { kind: 'Status', code: 429, reason: 'TooManyRequests', details: { retryAfterSeconds: 3 } });
-    await expect(things.get(object.metadata)).rejects.toMatchObject({ retryAfterMs: 3_000 });
+    await expect(things.get(object.metadata)).rejects.toSatisfy((error) => askedPauseMs(error) === 3_000);
+    handle = (_, response) => {
+      response.writeHead(429, { 'retry-after': '1' }).end('Too many requests, please try again later.\n');
+    };
+    await expect(things.get(object.metadata)).rejects.toSatisfy((error) => askedPauseMs(error) === 1_000);
+    await expect(watch().next()).rejects.toSatisfy((error) => askedPauseMs(error) === 1_000);
+    answer(500, 'broken');
+    await expect(things.get(object.metadata)).rejects.toSatisfy((error) => askedPauseMs(error) === 0);
   });
 
   test('makes an error of what a proxy says in plain text', async () => {

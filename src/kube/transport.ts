@@ -22,6 +22,8 @@ export interface Call {
 export interface Answer {
   readonly status: number;
   readonly text: string;
+  /** The header in which an overloaded server says, in plain text, when to come again. Whole seconds in Kubernetes. */
+  readonly retryAfter: string | undefined;
 }
 
 export interface Transport {
@@ -121,6 +123,7 @@ export function createTransport(options: TransportOptions): Transport {
         run(call, 'calls', async (answer) => ({
           status: answer.statusCode ?? 0,
           text: await readText(answer),
+          retryAfter: answer.headers['retry-after'],
         })),
       ),
     open: (call) =>

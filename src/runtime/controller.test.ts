@@ -110,6 +110,21 @@ describe('a controller', () => {
     ]);
   });
 
+  test('repeats no pass before whoever refused wants to be asked again', async () => {
+    const at: number[] = [];
+    start(
+      async () => {
+        at.push(clock.monotonic());
+        if (at.length === 1) throw new Error('overloaded');
+        return done;
+      },
+      { askedPauseMs: () => 20_000 },
+    );
+    queue.add('a');
+    await clock.advance(60_000);
+    expect(at).toEqual([0, 30_000]);
+  });
+
   test('begins the backoff anew after a pass that went well', async () => {
     const at: number[] = [];
     start(async () => {

@@ -31,6 +31,8 @@ export interface ControllerOptions {
   readonly graceMs?: number;
   /** Errors that come with the trade, such as a lost race: retried all the same, logged at debug. */
   readonly isExpected?: (error: unknown) => boolean;
+  /** How long whoever refused asked to be left alone; 0 when it did not. The pass is not repeated before. */
+  readonly askedPauseMs?: (error: unknown) => number;
   /**
    * Called after a pass that failed otherwise and is to be repeated, so that it can be said where users look. The key is
    * held back until then. What this throws is logged at debug and goes nowhere: the failed pass stays the story.
@@ -112,7 +114,7 @@ async function runPass(options: ControllerOptions, key: string, signal: AbortSig
 }
 
 function handleError(options: ControllerOptions, key: string, error: unknown): void {
-  const { name: controller, queue, metrics, logger, isExpected } = options;
+  const { name: controller, queue, metrics, logger, isExpected, askedPauseMs } = options;
   const fields = { controller, key, error: describeError(error) };
   if (error instanceof TerminalError) {
     queue.forget(key);
@@ -120,7 +122,7 @@ function handleError(options: ControllerOptions, key: string, error: unknown): v
     logger.error(fields, 'pass failed for good');
     return;
   }
-  const retryInMs = Math.round(queue.retry(key));
+  const retryInMs = Math.round(queue.retry(key, askedPauseMs?.(error)));
   if (isExpected?.(error)) logger.debug({ ...fields, retryInMs }, 'pass lost a race');
   else logger.error({ ...fields, retryInMs }, 'pass failed');
 }

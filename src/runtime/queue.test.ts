@@ -114,6 +114,15 @@ describe('a work queue', () => {
     expect(low.retry('a')).toBe(500);
   });
 
+  test('waits as long as was asked for, where that is longer, and not with all keys till the same moment', () => {
+    let random = 0;
+    const asked = new WorkQueue({ name: 'test', clock, random: () => random });
+    expect(asked.retry('a', 30_000)).toBe(30_000);
+    random = 1;
+    expect(asked.retry('b', 30_000)).toBe(45_000);
+    expect(asked.retry('c', 600)).toBe(1_000);
+  });
+
   test('tells how long the oldest key has been ready', async () => {
     queue.add('a');
     await clock.advance(700);

@@ -82,13 +82,16 @@ export class WorkQueue {
     this.#arm();
   }
 
-  /** Adds the key after its backoff, which grows until `forget`. Returns the delay in milliseconds. */
-  retry(key: string): number {
+  /**
+   * Adds the key after its backoff, which grows until `forget`. Not before `atLeastMs`, for which whoever could not serve
+   * us asked, and not all keys right then. Returns the delay in milliseconds.
+   */
+  retry(key: string, atLeastMs = 0): number {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     this.#metrics?.retries.inc(this.#labels);
     const fullMs = Math.min(this.#baseMs * 2 ** failures, this.#maxMs);
-    const delayMs = fullMs * (0.5 + 0.5 * this.#random());
+    const delayMs = Math.max(fullMs * (0.5 + 0.5 * this.#random()), atLeastMs * (1 + 0.5 * this.#random()));
     this.addAfter(key, delayMs);
     return delayMs;
   }
