@@ -12,7 +12,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Counter } from '../runtime/metrics.ts';
 import { networkKeyOf } from './belonging.ts';
 import { CREDENTIALS, NETWORKS, NODES, type Seen } from './kinds.ts';
-import { recordOf } from './launcher.ts';
+import { recordOf } from './launch/record.ts';
 import { notedPlaces } from './network/places.ts';
 
 /** What is written by one of the resources is in its cache at once. */

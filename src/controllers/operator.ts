@@ -22,7 +22,7 @@ import { createFabrics } from './fabrics.ts';
 import { createGate, OperatorPaused } from './gate.ts';
 import { tellInternalError } from './internal-error.ts';
 import { countByState, createInventory } from './inventory.ts';
-import { createLauncher } from './launcher.ts';
+import { createLauncher } from './launch/launcher.ts';
 import { createNetworkController } from './network/controller.ts';
 import { createNodeController } from './node/controller.ts';
 import { createRemover } from './remover.ts';

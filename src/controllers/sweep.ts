@@ -11,7 +11,7 @@ import { describeError } from '../runtime/errors.ts';
 import { scopeKeyOf } from './belonging.ts';
 import type { RegionInventory } from './inventory.ts';
 import type { Seen } from './kinds.ts';
-import { recordOf } from './launcher.ts';
+import { recordOf } from './launch/record.ts';
 import { notedRegions } from './sessions.ts';
 import type { Shared } from './shared.ts';
 

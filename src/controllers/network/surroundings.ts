@@ -5,7 +5,7 @@ import { fabricWish } from '../../planning/fabric-wish.ts';
 import { machinesOf } from '../../planning/machine.ts';
 import { scopeKeyOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
-import { recordOf } from '../launcher.ts';
+import { recordOf } from '../launch/record.ts';
 import type { Shared } from '../shared.ts';
 import { troubleOf } from '../trouble.ts';
 import type { Memories } from './memory.ts';

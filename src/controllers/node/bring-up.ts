@@ -43,7 +43,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     const outcome = launcher.outcomeOf(record.token);
     if (known !== undefined && outcome === undefined) return await searchLost(pass, known, open);
     if (outcome === undefined) {
-      launcher.settle(record, pass.seen.metadata.namespace, region, { mayCall: true });
+      launcher.settle({ record, namespace: pass.seen.metadata.namespace, region, mayCall: true });
       return launching('finding out what became of its launch');
     }
     switch (outcome.kind) {
@@ -66,7 +66,7 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
             next: again(waitMs, 'launch has no answer'),
           };
         }
-        launcher.settle(record, pass.seen.metadata.namespace, region, { mayCall: true });
+        launcher.settle({ record, namespace: pass.seen.metadata.namespace, region, mayCall: true });
         return launching('repeating its launch');
       }
       case 'void':

@@ -8,7 +8,7 @@ import { done, type Outcome } from '../../runtime/controller.ts';
 import { createBackoff, type Held } from '../backoff.ts';
 import { belongingOf, scopeKeyOf } from '../belonging.ts';
 import type { Seen } from '../kinds.ts';
-import { recordOf } from '../launcher.ts';
+import { recordOf } from '../launch/record.ts';
 import type { Standing } from '../status.ts';
 import { troubleOf } from '../trouble.ts';
 import { createBringUp } from './bring-up.ts';

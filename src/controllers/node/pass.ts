@@ -6,7 +6,9 @@ import type { MachinesOfNode } from '../../planning/machine.ts';
 import type { Belonging } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
-import { type Launcher, type LaunchOutcome, recordOf } from '../launcher.ts';
+import type { Launcher } from '../launch/launcher.ts';
+import type { LaunchOutcome } from '../launch/outcomes.ts';
+import { recordOf } from '../launch/record.ts';
 import type { Shared } from '../shared.ts';
 import { type Trouble, troubleOf } from '../trouble.ts';
 

@@ -2,7 +2,7 @@ import type { Node, NodeStatus } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import type { Seen } from '../kinds.ts';
-import { recordOf } from '../launcher.ts';
+import { recordOf } from '../launch/record.ts';
 import type { Shared } from '../shared.ts';
 import { conditionsFor, writeStatus } from '../status.ts';
 import type { Verdict } from './verdict.ts';

@@ -94,7 +94,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
       const message = `its launch has no answer; it is repeated in ${spell(waitMs)}`;
       return { ...terminating(message), next: again(waitMs, 'launch has no answer') };
     }
-    launcher.settle(record, seen.metadata.namespace, region, { mayCall });
+    launcher.settle({ record, namespace: seen.metadata.namespace, region, mayCall });
     return { ...terminating('finding out what became of its launch'), next: again(2_000, 'settling') };
   }
 

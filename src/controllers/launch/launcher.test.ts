@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { ANNOTATIONS, FINALIZER, LABELS } from '../api/names.ts';
-import type { Node } from '../api/node.ts';
+import { ANNOTATIONS, FINALIZER, LABELS } from '../../api/names.ts';
+import type { Node } from '../../api/node.ts';
 import {
   CloudError,
   type CloudErrorCode,
@@ -8,19 +8,20 @@ import {
   type LaunchAnswer,
   type LaunchRequest,
   type Machine,
-} from '../clouds/cloud.ts';
-import { KubeError } from '../kube/errors.ts';
-import { createFakeApi } from '../kube/fake-api.ts';
-import { Informer } from '../kube/informer.ts';
-import { keyOf } from '../kube/object.ts';
-import { observing } from '../kube/observing.ts';
-import { createSecretReader } from '../kube/secrets.ts';
-import { createFakeClock } from '../runtime/fake-clock.ts';
-import { silentLogger } from '../runtime/logger.ts';
-import { createMetrics } from '../telemetry.ts';
-import { RegionInventory } from './inventory.ts';
-import { NODES, type Seen } from './kinds.ts';
-import { createLauncher, recordOf } from './launcher.ts';
+} from '../../clouds/cloud.ts';
+import { KubeError } from '../../kube/errors.ts';
+import { createFakeApi } from '../../kube/fake-api.ts';
+import { Informer } from '../../kube/informer.ts';
+import { keyOf } from '../../kube/object.ts';
+import { observing } from '../../kube/observing.ts';
+import { createSecretReader } from '../../kube/secrets.ts';
+import { createFakeClock } from '../../runtime/fake-clock.ts';
+import { silentLogger } from '../../runtime/logger.ts';
+import { createMetrics } from '../../telemetry.ts';
+import { RegionInventory } from '../inventory.ts';
+import { NODES, type Seen } from '../kinds.ts';
+import { createLauncher } from './launcher.ts';
+import { recordOf } from './record.ts';
 
 const cluster = 'c1';
 /** As over the wire, where what is undefined is absent. */
@@ -193,7 +194,7 @@ async function setUp(count: number) {
       async settle(name: string, mayCall = true) {
         const held = record(name);
         if (held === undefined) throw new Error(`${name} has no record`);
-        launcher.settle(held, 'ns', region, { mayCall });
+        launcher.settle({ record: held, namespace: 'ns', region, mayCall });
         await manyTurns(clock);
         return launcher.outcomeOf(held.token);
       },
@@ -530,7 +531,7 @@ test('a launch that is forgotten is not made again by who still takes it for its
   const stale = record('b');
   await launchAll();
   if (stale === undefined) throw new Error('b had no record');
-  launcher.settle(stale, 'ns', region, { mayCall: true });
+  launcher.settle({ record: stale, namespace: 'ns', region, mayCall: true });
   await manyTurns(clock);
   expect(cloud.requests.filter(({ token }) => token === stale.token)).toHaveLength(1);
   expect(launcher.outcomeOf(stale.token)).toBeUndefined();
