@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cloudOf } from '../api/cloud-member.ts';
 import type { CredentialRef } from '../api/common.ts';
-import type { CloudCredential, LabelSelector } from '../api/credential.ts';
+import type { CloudCredential } from '../api/credential.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import type { CallGate, Cloud, CloudSession, Identity } from '../clouds/cloud.ts';
 import type { CloudName } from '../clouds/index.ts';
@@ -10,6 +10,7 @@ import type { SecretReader } from '../kube/secrets.ts';
 import { type Budgets, createBudgets } from '../runtime/budgets.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { hash } from '../runtime/hash.ts';
+import { assertAllowed } from './allowed-namespaces.ts';
 import type { Caches } from './caches.ts';
 import type { Seen } from './kinds.ts';
 import { CredentialTrouble } from './trouble.ts';
@@ -220,29 +221,13 @@ export function createSessions(options: SessionsOptions): Sessions {
     signal.throwIfAborted();
   }
 
-  async function assertAllowed(
-    credential: Seen<CloudCredential>,
-    namespace: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (credential.metadata.namespace === namespace || !credential.parsed.ok) return;
-    const allowed = credential.parsed.value.spec.allowedNamespaces;
-    if (allowed?.list?.includes(namespace)) return;
-    if (allowed?.selector && selects(allowed.selector, await options.namespaceLabels(namespace, signal)))
-      return;
-    throw new CredentialTrouble(
-      'NamespaceNotAllowed',
-      `CloudCredential ${keyOf(credential.metadata)} may not be used from namespace ${namespace}: see its spec.allowedNamespaces`,
-    );
-  }
-
   return {
     async open({ credentialRef, namespace, cloud, region }, signal) {
       const key = keyOf({ namespace: credentialRef.namespace ?? namespace, name: credentialRef.name });
       const credential = credentials.get(key);
       if (credential === undefined)
         throw new CredentialTrouble('CredentialNotFound', `there is no CloudCredential ${key}`);
-      await assertAllowed(credential, namespace, signal);
+      await assertAllowed(credential, namespace, (name) => options.namespaceLabels(name, signal));
       const open = await openFor(credential, region, signal);
       if (open.cloud !== cloud)
         throw new CredentialTrouble(
@@ -270,21 +255,4 @@ export function createSessions(options: SessionsOptions): Sessions {
 export function notedRegions({ metadata }: Seen<CloudCredential>): readonly string[] {
   const annotation = metadata.annotations?.[ANNOTATIONS.regions];
   return annotation === undefined ? [] : regionList.parse(JSON.parse(annotation));
-}
-
-/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements */
-export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {}))
-    if (labels[key] !== value) return false;
-  for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
-    const value = labels[key];
-    const holds = {
-      In: value !== undefined && values.includes(value),
-      NotIn: value === undefined || !values.includes(value),
-      Exists: value !== undefined,
-      DoesNotExist: value === undefined,
-    }[operator];
-    if (!holds) return false;
-  }
-  return true;
 }

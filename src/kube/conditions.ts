@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { wholeSeconds } from './object.ts';
 
 /** metav1.Condition. */
@@ -46,13 +45,4 @@ export function removeCondition(
   type: string,
 ): readonly Condition[] {
   return (conditions ?? []).filter((condition) => condition.type !== type);
-}
-
-/** Whether a write is due: the two differ in what would be sent. A member that is undefined is no member. */
-export function statusChanged(before: unknown, after: unknown): boolean {
-  return !isDeepStrictEqual(asSent(before), asSent(after));
-}
-
-function asSent(value: unknown): unknown {
-  return value === undefined ? {} : JSON.parse(JSON.stringify(value));
 }

@@ -1,34 +1,29 @@
 /** From no machine to a Ready one, and back to Ready whenever it is lost. */
-import { type Attachment, CloudError, type Machine } from '../../clouds/cloud.ts';
-import { keyOf } from '../../kube/object.ts';
+import { CloudError } from '../../clouds/cloud.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
-import { zoneFor } from '../../planning/machine.ts';
 import { again } from '../../runtime/controller.ts';
 import { describeError } from '../../runtime/errors.ts';
 import type { Backoff } from '../backoff.ts';
 import type { OpenSession } from '../sessions.ts';
-import type { Standing } from '../status.ts';
-import { spell, troubleOf } from '../trouble.ts';
-import { fabricOfNode } from './fabric.ts';
+import { spell } from '../trouble.ts';
+import { createAttempts } from './attempts.ts';
+import { createFollow } from './follow.ts';
 import {
   knownMachine,
   lookedUpFor,
   lookUpAgainMs,
-  membersAreOpen,
   type NodeControllerOptions,
   type Pass,
   repeatOf,
   warn,
 } from './pass.ts';
-import { keep, launching, pending, settled, stateReason, type Verdict } from './verdict.ts';
+import { keep, launching, type Verdict } from './verdict.ts';
 
-/** How often the firewall of a standalone Node is looked at when nothing happens. */
-const restLookMs = 600_000;
-/** Until a launch is tried in the next zone. */
-const hopMs = 1_000;
-
-export function createBringUp(options: NodeControllerOptions, backoff: Backoff) {
-  const { networks, fabrics, bursts, launcher, readLagMs } = options;
+/** `launches`: those that came to nothing. */
+export function createBringUp(options: NodeControllerOptions, launches: Backoff) {
+  const { launcher, readLagMs } = options;
+  const follow = createFollow(options, launches);
+  const { launch, nextAttempt, relaunchEnded } = createAttempts(options, launches);
 
   async function bringUp(pass: Pass, open: OpenSession): Promise<Verdict> {
     const { key, region, record, found } = pass;
@@ -82,184 +77,6 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
     }
   }
 
-  /** A machine is there: from booting to Ready, and what befalls it then. */
-  async function follow(pass: Pass, machine: Machine, open: OpenSession): Promise<Verdict> {
-    const { key, region, belonging, node, anew } = pass;
-    if (machine.state !== 'running') region.watch(key);
-    if (machine.state === 'pending') {
-      return settled('Starting', {
-        kind: 'working',
-        reason: 'Starting',
-        message: `machine ${machine.id} boots`,
-      });
-    }
-    if (machine.state === 'stopped' || machine.state === 'stopping') {
-      const message = `machine ${machine.id} is ${machine.state}${stateReason(machine)}: start it, or delete the Node`;
-      return settled('Unhealthy', { kind: 'stalled', reason: 'Unhealthy', message });
-    }
-    if (machine.state === 'terminating') {
-      const message = `machine ${machine.id} is being terminated${stateReason(machine)}; another follows`;
-      return settled('Unhealthy', { kind: 'working', reason: 'MachineLost', message });
-    }
-    if (belonging.network === undefined)
-      await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', anew, signal: pass.signal });
-    const health = healthIn(pass, machine);
-    if (health === 'unseen') {
-      region.unwatch(key);
-      if (node.status.phase === 'Ready') return settled('Ready', readyStanding(machine));
-      return settled('Starting', {
-        kind: 'working',
-        reason: 'Starting',
-        message: `machine ${machine.id} runs; its balancer has not been read yet`,
-      });
-    }
-    region.unwatch(key);
-    if (health === 'healthy') {
-      backoff.forget(key);
-      const ready = settled('Ready', readyStanding(machine));
-      // Nobody else looks at the firewall of a Node without a Network.
-      return belonging.network === undefined ? { ...ready, next: again(restLookMs, 'at rest') } : ready;
-    }
-    if (node.status.phase === 'Ready' || node.status.phase === 'Unhealthy')
-      return settled('Unhealthy', {
-        kind: 'working',
-        reason: 'Unhealthy',
-        message: `machine ${machine.id}: ${health}`,
-      });
-    return settled('Starting', {
-      kind: 'working',
-      reason: 'Starting',
-      message: `machine ${machine.id} runs; ${health}`,
-    });
-  }
-
-  function readyStanding(machine: Machine): Standing {
-    return { kind: 'ready', reason: 'Ready', message: `machine ${machine.id} runs` };
-  }
-
-  /** `healthy`, `unseen`, or what its balancer says of it. */
-  function healthIn({ belonging }: Pass, machine: Machine): string {
-    const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
-    if (network === undefined || !network.parsed.ok || network.parsed.value.spec.balancer === undefined)
-      return 'healthy';
-    const view = fabrics.lastView(belonging.scopeKey);
-    if (view === undefined) return 'unseen';
-    const member = view.members.get(machine.id);
-    if (member === undefined) return 'not in its balancer yet';
-    if (member.health === 'healthy' && member.pools === view.pools) return 'healthy';
-    return `${member.health} in its balancer${member.reason === undefined ? '' : ` (${member.reason})`}`;
-  }
-
-  async function launch(
-    pass: Pass,
-    open: OpenSession,
-    { attempt }: { readonly attempt: number },
-  ): Promise<Verdict> {
-    const { key, region, belonging, record, node, anew, signal } = pass;
-    region.watch(key);
-    if (launcher.isWaiting(key)) return pending('waiting for its batch');
-    if (bursts.isRunning(belonging.network)) return pending('waiting for the Nodes made with it');
-    const failure = launcher.takeFailure(key);
-    if (failure !== undefined) {
-      const trouble = troubleOf(failure, backoff.failures(key));
-      if (trouble === undefined) throw failure;
-      backoff.fail(key, trouble);
-    }
-    const held = backoff.of(key);
-    if (held !== undefined && held.waitMs > 0) {
-      const { trouble, waitMs } = held;
-      // Nothing of it is in the cloud until the next try.
-      region.unwatch(key);
-      const message = `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`;
-      return {
-        phase: trouble.stalled ? 'Failed' : 'Pending',
-        standing: { kind: trouble.stalled ? 'stalled' : 'working', reason: trouble.reason, message },
-        next: again(waitMs, trouble.reason),
-        trouble: message,
-      };
-    }
-    const attachment =
-      belonging.network === undefined
-        ? (await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', anew, signal })).attachment
-        : fabrics.lastView(belonging.scopeKey)?.attachment;
-    if (attachment === undefined)
-      return {
-        ...pending('waiting for the network and firewall of its placement'),
-        next: again(5_000, 'no attachment yet'),
-      };
-    const zone = zoneFor(zonesOf(attachment), belonging.index, attempt);
-    if (zone === undefined) return { ...pending('no zone to launch into'), next: again(5_000, 'no zone') };
-    const batch = [
-      region.key,
-      keyOf(node.spec.credentialRef),
-      belonging.scopeKey,
-      belonging.revision,
-      zone,
-    ].join(' ');
-    launcher.request({
-      key,
-      batch,
-      region,
-      attachment,
-      zone,
-      attempt,
-      ...(record && { former: record.token }),
-    });
-    return pending(`to be launched in ${zone}`);
-  }
-
-  /** The launch of this Node is over without a machine; the next one has a new token. */
-  async function nextAttempt(pass: Pass, open: OpenSession, error: CloudError | undefined): Promise<Verdict> {
-    const { key, record } = pass;
-    if (record !== undefined && error !== undefined && backoff.tokenOf(key) !== record.token) {
-      const isFirst = backoff.of(key) === undefined;
-      noteRefusal(pass, record, error);
-      if (isFirst) warn(options, pass, 'LaunchFailed', backoff.of(key)?.trouble.message ?? error.message);
-    }
-    if (record?.members !== undefined && membersAreOpen(options, pass, record)) {
-      return {
-        ...launching('other Nodes of its launch are not settled yet'),
-        next: again(1_000, 'members open'),
-      };
-    }
-    return await launch(pass, open, { attempt: (record?.attempt ?? 0) + 1 });
-  }
-
-  /** A full zone is left for the next one. Only when there was no room in any of them, that is a failure. */
-  function noteRefusal({ key, belonging }: Pass, record: LaunchRecord, error: CloudError): void {
-    const trouble = troubleOf(error, backoff.failures(key));
-    if (trouble === undefined) return;
-    if (error.code !== 'outOfCapacity') {
-      backoff.fail(key, trouble, record.token);
-      return;
-    }
-    const zones = zonesOf(fabrics.lastView(belonging.scopeKey)?.attachment);
-    const next = zoneFor(zones, belonging.index, record.attempt + 1);
-    const where = next === undefined || next === record.zone ? '' : ` (in ${record.zone}, next in ${next})`;
-    const message = trouble.message + where;
-    if (backoff.hops(key) + 1 < zones.length)
-      backoff.hop(key, { ...trouble, message, retryAfterMs: hopMs }, record.token);
-    else backoff.fail(key, { ...trouble, message }, record.token);
-  }
-
-  async function relaunchEnded(pass: Pass, ended: Machine, open: OpenSession): Promise<Verdict> {
-    const { key, node, record } = pass;
-    const wasReady = node.status.phase === 'Ready' || node.status.phase === 'Unhealthy';
-    const what = `machine ${ended.id} ended${stateReason(ended)}`;
-    if (record !== undefined && backoff.tokenOf(key) !== record.token) {
-      const reason = wasReady ? 'MachineLost' : 'LaunchFailed';
-      warn(options, pass, reason, `${what}; another follows`);
-      const cause = wasReady ? undefined : causeOf(ended);
-      if (cause !== undefined) noteRefusal(pass, record, cause);
-      else {
-        const slowerMs = Math.min(5_000 * 2 ** Math.min(backoff.failures(key), 10), 600_000);
-        const retryAfterMs = wasReady ? 0 : slowerMs;
-        backoff.fail(key, { reason, message: what, stalled: false, retryAfterMs }, record.token);
-      }
-    }
-    return await nextAttempt(pass, open, undefined);
-  }
-
   /** Neither its id nor its token is in the list. Only after the read-lag window, and a read by id, is it gone. */
   async function searchLost(pass: Pass, id: string | undefined, open: OpenSession): Promise<Verdict> {
     const { key, region, node, signal } = pass;
@@ -287,10 +104,6 @@ export function createBringUp(options: NodeControllerOptions, backoff: Backoff) 
   return bringUp;
 }
 
-function zonesOf(attachment: Attachment | undefined): readonly string[] {
-  return (attachment?.zones ?? []).map(({ zone }) => zone);
-}
-
 function shortageOf({ zone }: LaunchRecord): CloudError {
   return new CloudError({
     code: 'outOfCapacity',
@@ -299,11 +112,4 @@ function shortageOf({ zone }: LaunchRecord): CloudError {
     reason: 'FewerThanAskedFor',
     message: `fewer machines than asked for in ${zone}`,
   });
-}
-
-/** The state reason of a machine that ended goes through the same table as a refused call. */
-function causeOf({ id, stateReason }: Machine): CloudError | undefined {
-  if (stateReason?.means === undefined) return undefined;
-  const { code, message, means } = stateReason;
-  return new CloudError({ code: means, outcome: 'none', api: `machine ${id}`, reason: code, message });
 }
