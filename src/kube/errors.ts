@@ -62,11 +62,6 @@ export function isAlreadyExists(error: unknown): boolean {
   return error instanceof KubeError && error.reason === 'AlreadyExists';
 }
 
-/** The object as sent breaks its schema or a CEL rule. */
-export function isInvalid(error: unknown): boolean {
-  return error instanceof KubeError && error.status === 422;
-}
-
 export function isForbidden(error: unknown): boolean {
   return error instanceof KubeError && error.status === 403;
 }

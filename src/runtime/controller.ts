@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import { withDeadline } from './deadline.ts';
-import { describeError, TerminalError } from './errors.ts';
+import { describeError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import type { WorkQueue } from './queue.ts';
@@ -47,7 +47,7 @@ export interface ControllerOptions {
 
 /**
  * Takes keys off the queue and runs a pass over each, until the signal; resolves when the last pass has ended. The
- * queue is the only retry: a pass that throws is repeated after the key's backoff, a TerminalError is not.
+ * queue is the only retry: a pass that throws is repeated after the key's backoff.
  */
 export async function runController(options: ControllerOptions): Promise<void> {
   const { name: controller, concurrency, queue, metrics, clock, signal, graceMs = 5_000 } = options;
@@ -64,7 +64,6 @@ export async function runController(options: ControllerOptions): Promise<void> {
   metrics?.maxConcurrent.set({ controller }, concurrency);
   for (const result of ['success', 'requeue_after', 'error']) metrics?.passes.inc({ controller, result }, 0);
   metrics?.errors.inc({ controller }, 0);
-  metrics?.terminalErrors.inc({ controller }, 0);
 
   let active = 0;
   const showActive = (change: number) => {
@@ -114,14 +113,8 @@ async function runPass(options: ControllerOptions, key: string, signal: AbortSig
 }
 
 function handleError(options: ControllerOptions, key: string, error: unknown): void {
-  const { name: controller, queue, metrics, logger, isExpected, askedPauseMs } = options;
+  const { name: controller, queue, logger, isExpected, askedPauseMs } = options;
   const fields = { controller, key, error: describeError(error) };
-  if (error instanceof TerminalError) {
-    queue.forget(key);
-    metrics?.terminalErrors.inc({ controller });
-    logger.error(fields, 'pass failed for good');
-    return;
-  }
   const retryInMs = Math.round(queue.retry(key, askedPauseMs?.(error)));
   if (isExpected?.(error)) logger.debug({ ...fields, retryInMs }, 'pass lost a race');
   else logger.error({ ...fields, retryInMs }, 'pass failed');
@@ -135,8 +128,7 @@ async function tellFailure(
 ): Promise<void> {
   const { name: controller, onFailure, isExpected, logger, clock } = options;
   // A pass that was told to end did not fail.
-  if (onFailure === undefined || signal.aborted || error instanceof TerminalError || isExpected?.(error))
-    return;
+  if (onFailure === undefined || signal.aborted || isExpected?.(error)) return;
   try {
     await withDeadline(
       { signal, deadlineMs: tellDeadlineMs, clock, what: `telling the failure of ${controller} ${key}` },

@@ -56,12 +56,6 @@ export class WorkQueue {
     return this.#ready.size + this.#heldBack.size;
   }
 
-  /** How long the key that has been ready longest has been so; 0 when none is. */
-  get oldestAgeMs(): number {
-    const [first] = this.#ready.values();
-    return first === undefined ? 0 : this.#clock.monotonic() - first;
-  }
-
   add(key: string): void {
     if (this.#closed) return;
     const lines = this.#running.has(key) ? this.#heldBack : this.#ready;
@@ -99,11 +93,6 @@ export class WorkQueue {
   /** The key's backoff starts anew. */
   forget(key: string): void {
     this.#failures.delete(key);
-  }
-
-  /** How often the key failed since `forget`. */
-  failures(key: string): number {
-    return this.#failures.get(key) ?? 0;
   }
 
   /** Begins the turn of the next key; the caller owes `done(key)`. Undefined when closed or aborted. */

@@ -9,10 +9,6 @@ export class Schedule {
   readonly #heap: Entry[] = [];
   readonly #due = new Map<string, number>();
 
-  get size(): number {
-    return this.#due.size;
-  }
-
   put(key: string, at: number): void {
     const known = this.#due.get(key);
     if (known !== undefined && known <= at) return;
