@@ -36,7 +36,7 @@ describe('a credential plug-in', () => {
   /** Notes each start, and says what is written into its pipe, when it is. */
   function plugin() {
     const pipe = join(folder, 'pipe');
-    execFileSync('mkfifo', [pipe]);
+    execFileSync('sh', ['-c', `mkfifo ${pipe}`]);
     writeFileSync(join(folder, 'starts'), '');
     const credentials = credentialsOf({
       exec: { apiVersion, command: 'sh', args: ['-c', `printf x >>${folder}/starts; cat ${pipe}`] },
