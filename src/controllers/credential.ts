@@ -4,12 +4,12 @@ import type { CloudCredential, CloudCredentialStatus } from '../api/credential.t
 import { ANNOTATIONS, FINALIZER } from '../api/names.ts';
 import type { Cloud } from '../clouds/cloud.ts';
 import { CLOUDS } from '../clouds/index.ts';
-import { setCondition } from '../kube/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../kube/finalizer.ts';
 import { keyOf } from '../kube/object.ts';
 import { again, done, type Outcome } from '../runtime/controller.ts';
 import { createBackoff, type Held } from './backoff.ts';
 import { networkKeyOf } from './belonging.ts';
+import { setCondition } from './conditions.ts';
 import type { Seen } from './kinds.ts';
 import { notedRegions, type Verified } from './sessions.ts';
 import type { Shared } from './shared.ts';
@@ -238,7 +238,7 @@ export function createCredentialController(options: CredentialControllerOptions)
       { ...protectionOf(seen, status), observedGeneration },
       now,
     );
-    if (protection !== undefined) kept.push({ ...protection, observedGeneration });
+    if (protection !== undefined) kept.push(protection);
     await writeStatus(credentialResource, seen, {
       before,
       after: { ...status, observedGeneration, conditions: kept },

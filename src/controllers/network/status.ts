@@ -9,8 +9,8 @@ import {
 } from '../../api/network-status.ts';
 import type { Node } from '../../api/node.ts';
 import type { FabricView } from '../../clouds/cloud.ts';
-import { findCondition, isConditionTrue } from '../../kube/conditions.ts';
 import { type NodePlan, summarize } from '../../planning/nodes.ts';
+import { findCondition, isConditionTrue } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
 import { conditionsFor, type Standing, writeStatus } from '../status.ts';

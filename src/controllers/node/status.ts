@@ -1,6 +1,6 @@
 import type { Node, NodeStatus } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
-import { findCondition } from '../../kube/conditions.ts';
+import { findCondition } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
 import { recordOf } from '../launch/record.ts';
 import type { Shared } from '../shared.ts';

@@ -1,20 +1,5 @@
-import { wholeSeconds } from './object.ts';
-
-/** metav1.Condition. */
-export interface Condition {
-  readonly type: string;
-  readonly status: 'True' | 'False' | 'Unknown';
-  /** CamelCase. */
-  readonly reason: string;
-  /** For people: what happened, to what, and what comes next. */
-  readonly message: string;
-  /** When `status` last changed: RFC 3339, whole seconds. */
-  readonly lastTransitionTime: string;
-  /** The `metadata.generation` it speaks of. */
-  readonly observedGeneration?: number | undefined;
-}
-
-export type NewCondition = Omit<Condition, 'lastTransitionTime'>;
+import type { Condition } from '../api/common.ts';
+import { wholeSeconds } from '../kube/object.ts';
 
 export function findCondition(
   conditions: readonly Condition[] | undefined,
@@ -30,7 +15,7 @@ export function isConditionTrue(conditions: readonly Condition[] | undefined, ty
 /** The list with the condition in its place, or at the end. `now` (epoch ms) counts only where the status changes. */
 export function setCondition(
   conditions: readonly Condition[] | undefined,
-  condition: NewCondition,
+  condition: Omit<Condition, 'lastTransitionTime'>,
   now: number,
 ): readonly Condition[] {
   const before = findCondition(conditions, condition.type);
