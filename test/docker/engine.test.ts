@@ -94,9 +94,7 @@ test('nor of one whose owner was killed', async () => {
 });
 
 test('says why it cannot start', async () => {
-  await expect(startEngine({ args: ['--no-such-flag'] })).rejects.toMatchObject({
-    cause: { message: expect.stringContaining('unknown flag: --no-such-flag') },
-  });
+  await expect(startEngine({ args: ['--no-such-flag'] })).rejects.toThrow('unknown flag: --no-such-flag');
 });
 
 async function start(options?: EngineOptions): Promise<Engine> {

@@ -71,7 +71,7 @@ describe.skipIf(!dockerdPath())('the image, built and run by a real engine', () 
     ]);
     expect(files).toContain('node_modules/@kubernetes/client-node/package.json');
     const surplus =
-      /^node_modules\/(typescript|vitest|node|@biomejs)\/|^dist\/src\/(sandbox|cli)\/|\.test\.js$|\.d\.ts$/;
+      /^node_modules\/(typescript|vitest|node|@biomejs)\/|^dist\/src\/(sandbox\/|cli\/|.*\.test\.)|\.d\.ts$/;
     expect(files.filter((file) => surplus.test(file))).toEqual([]);
   });
 
