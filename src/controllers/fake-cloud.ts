@@ -35,6 +35,14 @@ export interface FakeCloud {
   loseNextLaunch(): void;
   /** As if somebody did it by hand. */
   end(id: string): void;
+  /** It ended so long ago that the cloud does not know it any more. */
+  vanish(id: string): void;
+  /** A machine that runs, of whoever. */
+  plant(machine: Pick<Machine, 'id' | 'owner' | 'launch'>): void;
+  /** Whether lists show what was made. */
+  setLag(lags: boolean): void;
+  /** From now on the keys belong to this account. */
+  become(account: string): void;
   calledTimes(api: string): number;
 }
 
@@ -42,7 +50,7 @@ export interface FakeCloud {
  * A cloud in memory that keeps its word about tokens. A machine is made pending and runs by the next list; one that is
  * removed has ended by the next list. What is registered with a balancer is healthy at once.
  */
-export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], account = '1' } = {}): FakeCloud {
+export function createFakeCloud({ zones = ['z1', 'z2', 'z3'] } = {}): FakeCloud {
   const calls: string[] = [];
   const keysUsed: string[] = [];
   const refusals = new Map<Api, () => Error>();
@@ -52,6 +60,8 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], account = '1' } = 
   const registered = new Map<string, Set<string>>();
   const effects = new WeakMap<Step, () => void>();
   const fullZones = new Set<string>();
+  let account = '1';
+  let lagging = false;
   let made = 0;
   let losing = false;
 
@@ -149,6 +159,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], account = '1' } = 
       batchLimit: 100,
       list: async () => {
         call('list');
+        if (lagging) return [];
         moveOn();
         return [...machines.values()];
       },
@@ -217,6 +228,16 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], account = '1' } = 
     end(id) {
       const machine = machines.get(id);
       if (machine !== undefined) machines.set(id, { ...machine, state: 'terminated' });
+    },
+    vanish: (id) => void machines.delete(id),
+    plant(machine) {
+      machines.set(machine.id, { ...machine, state: 'running', createdAt: '2030-01-01T00:00:00Z' });
+    },
+    setLag(lags) {
+      lagging = lags;
+    },
+    become(other) {
+      account = other;
     },
     calledTimes: (api) => calls.filter((one) => one === api || one.startsWith(`${api} `)).length,
   };

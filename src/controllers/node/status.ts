@@ -27,7 +27,7 @@ export async function writeNodeStatus(
     ...(record && { attempt: record.attempt }),
     ...(trouble !== undefined && { lastError: trouble }),
   };
-  if (isOnlyNews(before, after) && !isInternalError(before)) return;
+  if (standing.kind === 'working' && isUnderWay(before) && isOnlyNews(before, after)) return;
   await writeStatus(nodeResource, seen, { before, after, signal });
 }
 
@@ -46,9 +46,11 @@ function isOnlyNews(before: NodeStatus, after: NodeStatus): boolean {
   );
 }
 
-/** Nobody else takes back what was said of a pass that failed. */
-function isInternalError({ conditions }: NodeStatus): boolean {
-  return findCondition(conditions, 'Ready')?.reason === 'InternalError';
+/** Nothing was said yet, or that all goes on: what else was said has to be taken back. */
+function isUnderWay({ conditions }: NodeStatus): boolean {
+  if (findCondition(conditions, 'Ready') === undefined) return true;
+  const reconciling = findCondition(conditions, 'Reconciling');
+  return reconciling?.status === 'True' && reconciling.reason !== 'InternalError';
 }
 
 function machineStatus(machine: Machine): NonNullable<NodeStatus['machine']> {
