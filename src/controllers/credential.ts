@@ -38,6 +38,7 @@ export function createCredentialController(options: CredentialControllerOptions)
     secrets,
     holdSecrets,
     sessions,
+    inventory,
     clock,
     onChanged,
   } = options;
@@ -50,6 +51,8 @@ export function createCredentialController(options: CredentialControllerOptions)
     if (seen === undefined) {
       for (const memory of [lastSeen, wishes]) memory.delete(key);
       backoff.forget(key);
+      sessions.forget(key);
+      inventory.forget(key);
       return done;
     }
     if (!seen.parsed.ok) {

@@ -18,6 +18,7 @@ const view: FabricView = { ageMs: 0, members: new Map(), pools: 0, resources: []
 function inTrouble() {
   const standing = ['balancer', 'security group'];
   const open: OpenSession = {
+    credential: 'chains/aws',
     cloud: 'aws',
     account: '000000000000',
     principal: 'arn:aws:iam::000000000000:user/peerage',

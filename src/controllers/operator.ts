@@ -177,7 +177,7 @@ export function createOperator(options: OperatorOptions): Operator {
 
   metrics.onScrape(() => {
     for (const cloud of Object.keys(clouds)) {
-      const regions = inventory.regions().filter(({ open }) => open.cloud === cloud);
+      const regions = inventory.regions().filter((region) => region.cloud === cloud);
       for (const [state, count] of countByState(regions)) metrics.machines.set({ cloud, state }, count);
       const ages = regions.map(({ readAt }) => (readAt === undefined ? 0 : clock.monotonic() - readAt));
       metrics.inventoryAgeSeconds.set({ cloud }, Math.max(0, ...ages) / 1000);

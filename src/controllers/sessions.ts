@@ -17,6 +17,8 @@ import { CredentialTrouble } from './trouble.ts';
 
 /** A cloud opened for one credential and region, and who it says we are. */
 export interface OpenSession {
+  /** Key of the CloudCredential. What one may do in a region, another may not. */
+  readonly credential: string;
   readonly cloud: CloudName;
   readonly account: string;
   readonly principal: string;
@@ -52,6 +54,8 @@ export interface Sessions {
     region: string,
     options: { readonly maxAgeMs: number; readonly signal: AbortSignal },
   ): Promise<Verified>;
+  /** The CloudCredential is gone: so are its keys, as soon as what is under way through it has ended. */
+  forget(credential: string): void;
   /** Somebody asks for a look now: Secrets are read anew, and what was refused is tried again. */
   askAnew(): void;
 }
@@ -150,7 +154,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       try {
         const identity = await session.verify(AbortSignal.timeout(verifyDeadlineMs));
         budgets = budgetsOf(member.name, identity.account, region);
-        return { cloud: member.name, ...identity, session };
+        return { credential: key, cloud: member.name, ...identity, session };
       } catch (error) {
         session.close();
         throw error;
@@ -177,6 +181,10 @@ export function createSessions(options: SessionsOptions): Sessions {
     });
   }
 
+  function retireAll(credential: string): void {
+    for (const [id, entry] of entries) if (id.startsWith(`${credential}/`)) retire(id, entry);
+  }
+
   async function verify(
     credential: Seen<CloudCredential>,
     region: string,
@@ -190,9 +198,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const identity = await session.verify(AbortSignal.any([signal, AbortSignal.timeout(verifyDeadlineMs)]));
     entry.said = { identity, at: clock.monotonic() };
     // Whoever we are by now: what is opened from here on belongs to that account.
-    if (identity.account !== account)
-      for (const [id, other] of entries)
-        if (id.startsWith(`${keyOf(credential.metadata)}/`)) retire(id, other);
+    if (identity.account !== account) retireAll(keyOf(credential.metadata));
     return { ...identity, keys };
   }
 
@@ -239,6 +245,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
     openFor,
     verify,
+    forget: retireAll,
     askAnew() {
       secrets.forget();
       for (const entry of entries.values())

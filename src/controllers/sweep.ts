@@ -12,7 +12,7 @@ import { scopeKeyOf } from './belonging.ts';
 import type { RegionInventory } from './inventory.ts';
 import type { Seen } from './kinds.ts';
 import { recordOf } from './launch/record.ts';
-import { notedRegions } from './sessions.ts';
+import { notedRegions, type OpenSession } from './sessions.ts';
 import type { Shared } from './shared.ts';
 
 export interface SweepOptions extends Shared {
@@ -66,31 +66,33 @@ export function createSweep(options: SweepOptions) {
 
   async function once(signal: AbortSignal): Promise<void> {
     if (!networks.synced || !nodes.synced || !credentials.synced) return;
-    await openNotedRegions(signal);
-    for (const region of inventory.regions()) await sweepRegion(region, signal);
+    for (const [region, open] of await openNotedRegions(signal)) await sweepRegion(region, open, signal);
   }
 
   /** Regions that nothing uses any more can still hold what was left behind. */
-  async function openNotedRegions(signal: AbortSignal): Promise<void> {
+  async function openNotedRegions(signal: AbortSignal): Promise<ReadonlyMap<RegionInventory, OpenSession>> {
+    const opened = new Map<RegionInventory, OpenSession>();
     for (const credential of credentials.list()) {
       if (!credential.parsed.ok) continue;
       for (const region of notedRegions(credential)) {
         try {
-          inventory.of(await sessions.openFor(credential, region, signal));
+          const open = await sessions.openFor(credential, region, signal);
+          opened.set(inventory.of(open), open);
         } catch (error) {
           const { name } = cloudOf(credential.parsed.value.spec);
           logger.debug({ cloud: name, region, error: describeError(error) }, 'region could not be swept');
         }
       }
     }
+    return opened;
   }
 
-  async function sweepRegion(region: RegionInventory, signal: AbortSignal): Promise<void> {
+  async function sweepRegion(region: RegionInventory, open: OpenSession, signal: AbortSignal): Promise<void> {
     const before = region.readAt;
     await region.read(signal);
     if (region.readAt === before) return;
     const machines = region.all();
-    const owners = await region.open.session.fabric.owners(signal);
+    const owners = await open.session.fabric.owners(signal);
     const [liveNetworks, liveNodes] = await Promise.all([
       listLive(networkResource, signal),
       listLive(nodeResource, signal),
@@ -98,6 +100,9 @@ export function createSweep(options: SweepOptions) {
     const networkKeys = new Set(liveNetworks.map(({ metadata }) => keyOf(metadata)));
     const nodeKeys = new Set(liveNodes.map(({ metadata }) => keyOf(metadata)));
     const launches = new Set(liveNodes.flatMap(launchKey));
+    const recordless = new Set(
+      liveNodes.filter((node) => launchKey(node).length === 0).map(({ metadata }) => keyOf(metadata)),
+    );
     const wished = new Set(liveNetworks.flatMap(wishedPlacements));
     const populated = new Set(
       liveNodes.flatMap(({ metadata }) => placementKey(metadata.labels, metadata.namespace)),
@@ -110,13 +115,13 @@ export function createSweep(options: SweepOptions) {
     removals = removals.filter((at) => now - at < hourMs);
     const plan = planSweep({
       machines: machines.filter(({ owner }) => isOurs(owner)),
-      isClaimed: (machine) => isClaimed(machine, { launches, wished, populated, nodeKeys }),
+      isClaimed: (machine) => isClaimed(machine, { launches, wished, populated, recordless }),
       orphanedSince,
       now,
       graceMs,
       removedLastHour: removals.length,
     });
-    const { cloud } = region.open;
+    const { cloud } = open;
     metrics.sweepHeld.set({ cloud }, plan.held);
     if (plan.held > 0)
       logger.warn(
@@ -124,18 +129,27 @@ export function createSweep(options: SweepOptions) {
         'more machines without an object than one hour may remove',
       );
     for (const { id } of plan.remove) {
-      remover.request(region, id);
+      remover.request({ region, open, id });
       removals.push(now);
       metrics.sweepRemoved.inc({ cloud });
       logger.warn({ region: region.key, machine: id }, 'swept a machine without an object');
     }
-    await sweepFabric(region, owners.filter(isOurs), { networkKeys, nodeKeys, machines }, signal);
+    await sweepFabric(
+      region,
+      { open, owners: owners.filter(isOurs), networkKeys, nodeKeys, machines },
+      signal,
+    );
   }
 
   async function sweepFabric(
     region: RegionInventory,
-    owners: readonly Owner[],
-    known: {
+    {
+      open,
+      owners,
+      ...known
+    }: {
+      readonly open: OpenSession;
+      readonly owners: readonly Owner[];
       readonly networkKeys: ReadonlySet<string>;
       readonly nodeKeys: ReadonlySet<string>;
       readonly machines: readonly Machine[];
@@ -160,9 +174,9 @@ export function createSweep(options: SweepOptions) {
         )
       )
         continue;
-      const scope = { owner, spec: { region: region.open.session.region } };
+      const scope = { owner, spec: { region: open.session.region } };
       await fabrics.align({
-        open: region.open,
+        open,
         goal: { scope, goal: 'nothing' },
         maxAgeMs: 0,
         dryRun: false,
@@ -196,16 +210,17 @@ export function createSweep(options: SweepOptions) {
 interface Claims {
   /** `token/index` of every Node's launch. */
   readonly launches: ReadonlySet<string>;
-  readonly nodeKeys: ReadonlySet<string>;
+  /** Keys of the Nodes without a record: what they launched cannot be told any more. */
+  readonly recordless: ReadonlySet<string>;
   /** Placements that should have Nodes. */
   readonly wished: ReadonlySet<string>;
   /** Placements with at least one Node. */
   readonly populated: ReadonlySet<string>;
 }
 
-function isClaimed({ owner, launch }: Machine, { launches, nodeKeys, wished, populated }: Claims): boolean {
+function isClaimed({ owner, launch }: Machine, { launches, recordless, wished, populated }: Claims): boolean {
   if (launch !== undefined && launches.has(`${launch.token}/${launch.index}`)) return true;
-  if (owner.node !== undefined) return nodeKeys.has(owner.node);
+  if (owner.node !== undefined) return recordless.has(owner.node);
   // Machines and no Node at all where Nodes are wished for: a restore is under way (NodesMissing).
   const placement = `${owner.network}/${owner.placement}`;
   return owner.network !== undefined && wished.has(placement) && !populated.has(placement);

@@ -7,6 +7,7 @@ import { describeError } from '../../runtime/errors.ts';
 import { belongingOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
+import type { OpenSession } from '../sessions.ts';
 import { workloadOf } from '../workload.ts';
 import type { Committed } from './commit.ts';
 import type { LauncherOptions } from './launcher.ts';
@@ -14,6 +15,11 @@ import type { Outcomes } from './outcomes.ts';
 import { recordOf } from './record.ts';
 
 export const callDeadlineMs = 120_000;
+
+interface Behalf {
+  readonly region: RegionInventory;
+  readonly open: OpenSession;
+}
 
 /** A repeat refused for these was not answered with the machines of an earlier call, so there was none that succeeded. */
 const provesNothingMade: ReadonlySet<CloudErrorCode> = new Set(['outOfCapacity', 'quota']);
@@ -25,13 +31,13 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
 
   async function call(
     { head, record }: Committed,
-    region: RegionInventory,
-    { isRepeat }: { readonly isRepeat: boolean },
+    behalf: Behalf & { readonly isRepeat: boolean },
   ): Promise<void> {
+    const { region, open, isRepeat } = behalf;
     const { token, members = [], zone } = record;
     const failed = outcomes.failures(token);
     outcomes.set(token, { kind: 'open' });
-    const { cloud, session } = region.open;
+    const { cloud, session } = open;
     try {
       const signal = AbortSignal.timeout(callDeadlineMs);
       const request = await requestOf(head, record, signal);
@@ -43,7 +49,7 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
       metrics.launches.inc({ cloud, outcome: spent ? 'spent' : 'answered' });
       logger.info({ launch: token, asked: members.length, made: machines.length, zone }, 'launched machines');
       if (machines.length > 0) onLaunched(head, machines.length, zone);
-      await removeUnowned(head, record, region);
+      await removeUnowned({ head, record }, behalf);
     } catch (error) {
       const isRefused = noteError(token, error, { isRepeat, failed }) === 'refused';
       metrics.launches.inc({ cloud, outcome: isRefused ? 'refused' : 'unknown' });
@@ -99,11 +105,7 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
    * Removes the machines that nobody will ask for: their Node was forced out of the cluster after the commit, or has gone
    * on to another launch.
    */
-  async function removeUnowned(
-    head: Seen<Node>,
-    record: LaunchRecord,
-    region: RegionInventory,
-  ): Promise<void> {
+  async function removeUnowned({ head, record }: Committed, { region, open }: Behalf): Promise<void> {
     const { namespace } = head.metadata;
     for (const machine of region.launchedBy(record.token)) {
       const index = machine.launch?.index ?? 0;
@@ -115,7 +117,7 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
       };
       if (isAskedFor(nodes.get(keyOf({ namespace, name })))) continue;
       if (isAskedFor(await nodeResource.get({ namespace, name }))) continue;
-      remover.request(region, machine.id);
+      remover.request({ region, open, id: machine.id });
     }
   }
 

@@ -139,26 +139,29 @@ async function setUp(count: number) {
       nodes,
     );
     const metrics = createMetrics();
-    const region = new RegionInventory(
-      'aws/1/us-east-1',
-      { cloud: 'aws', account: '1', principal: 'p', session: cloud.session },
-      {
-        clock,
-        logger: silentLogger,
-        metrics,
-        busyMs: 1_000,
-        restMs: 60_000,
-        readLagMs: 300_000,
-        onChange: () => {},
-        onRead: () => {},
-      },
-    );
+    const open = {
+      credential: 'ns/cred',
+      cloud: 'aws',
+      account: '1',
+      principal: 'p',
+      session: cloud.session,
+    } as const;
+    const region = new RegionInventory('aws/1/us-east-1', open, {
+      clock,
+      logger: silentLogger,
+      metrics,
+      busyMs: 1_000,
+      restMs: 60_000,
+      readLagMs: 300_000,
+      onChange: () => {},
+      onRead: () => {},
+    });
     let tokens = 0;
     const launcher = createLauncher({
       nodes,
       nodeResource,
       secrets: createSecretReader({ client: api, clock }),
-      remover: { request: (_, id) => removed.push(id), takeFailure: () => undefined },
+      remover: { request: ({ id }) => void removed.push(id), takeFailure: () => undefined },
       cluster,
       clock,
       newToken: () => `token-${++tokens}-${clock.monotonic()}`,
@@ -174,6 +177,7 @@ async function setUp(count: number) {
     return {
       launcher,
       region,
+      open,
       record,
       async launchAll(order: readonly string[] = names) {
         for (const name of order) {
@@ -182,6 +186,7 @@ async function setUp(count: number) {
             key: `ns/${name}`,
             batch: 'one',
             region,
+            open,
             attachment: { zones: [{ zone: 'z', at: 's' }], firewalls: [] },
             zone: 'z',
             attempt: (record(name)?.attempt ?? 0) + 1,
@@ -194,7 +199,7 @@ async function setUp(count: number) {
       async settle(name: string, mayCall = true) {
         const held = record(name);
         if (held === undefined) throw new Error(`${name} has no record`);
-        launcher.settle({ record: held, namespace: 'ns', region, mayCall });
+        launcher.settle({ record: held, namespace: 'ns', region, open, mayCall });
         await manyTurns(clock);
         return launcher.outcomeOf(held.token);
       },
@@ -489,11 +494,12 @@ test('a Node that is being deleted, or has gone on since it asked, joins no batc
   expect(namesAsked(cloud.requests[0])).toEqual(['b', 'c']);
   await launchAll();
   await clock.advance(1);
-  const { launcher, region } = await startOperator();
+  const { launcher, region, open } = await startOperator();
   launcher.request({
     key: 'ns/b',
     batch: 'one',
     region,
+    open,
     attachment: { zones: [], firewalls: [] },
     zone: 'z',
     attempt: 2,
@@ -526,12 +532,12 @@ test('a launch is forgotten when no Node carries its token any more', async () =
 test('a launch that is forgotten is not made again by who still takes it for its own', async () => {
   const { cloud, clock, startOperator } = await setUp(2);
   cloud.refuseNext('outOfCapacity');
-  const { launchAll, launcher, record, region } = await startOperator();
+  const { launchAll, launcher, record, region, open } = await startOperator();
   await launchAll();
   const stale = record('b');
   await launchAll();
   if (stale === undefined) throw new Error('b had no record');
-  launcher.settle({ record: stale, namespace: 'ns', region, mayCall: true });
+  launcher.settle({ record: stale, namespace: 'ns', region, open, mayCall: true });
   await manyTurns(clock);
   expect(cloud.requests.filter(({ token }) => token === stale.token)).toHaveLength(1);
   expect(launcher.outcomeOf(stale.token)).toBeUndefined();

@@ -6,6 +6,7 @@ import { toError } from '../../runtime/errors.ts';
 import { belongingOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
+import type { OpenSession } from '../sessions.ts';
 import type { Shared } from '../shared.ts';
 import { workloadOf } from '../workload.ts';
 import { callDeadlineMs, createCall } from './call.ts';
@@ -20,6 +21,8 @@ export interface Ticket {
   /** Only Nodes of the same placement, zone and revision share a launch. */
   readonly batch: string;
   readonly region: RegionInventory;
+  /** On whose behalf. */
+  readonly open: OpenSession;
   readonly attachment: Attachment;
   readonly zone: string;
   readonly attempt: number;
@@ -83,10 +86,10 @@ export function createLauncher(options: LauncherOptions): Launcher {
     const candidates = tickets.flatMap(candidateOf);
     const [first] = candidates;
     if (ticket === undefined || first === undefined) return;
-    const { region, attachment, zone } = ticket;
+    const { region, open, attachment, zone } = ticket;
     const signal = AbortSignal.timeout(callDeadlineMs);
     const { spec } = belongingOf(first.node, cluster);
-    const resolved = await region.open.session.machines.resolve(spec, attachment, zone, signal);
+    const resolved = await open.session.machines.resolve(spec, attachment, zone, signal);
     // What a Secret lacks is better known before anything is written down.
     await workloadOf(first.node, secrets, signal);
 
@@ -96,8 +99,8 @@ export function createLauncher(options: LauncherOptions): Launcher {
       token,
       head: first.seen,
       members: candidates.slice(1).map(({ seen }) => seen),
-      account: region.open.account,
-      region: region.open.session.region,
+      account: open.account,
+      region: open.session.region,
       zone,
       resolved,
       attemptOf: (key: string) => attempts.get(key) ?? 1,
@@ -117,7 +120,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
       for (const { seen } of candidates) wake(keyOf(seen.metadata));
       return;
     }
-    await call(committed, region, { isRepeat: false });
+    await call(committed, { region, open, isRepeat: false });
   }
 
   /** None when the Node is on its way out, or has gone on to another launch since it asked. */

@@ -2,6 +2,7 @@
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import type { RegionInventory } from '../inventory.ts';
+import type { OpenSession } from '../sessions.ts';
 import type { Shared } from '../shared.ts';
 import type { createCall } from './call.ts';
 import type { Outcomes } from './outcomes.ts';
@@ -12,6 +13,8 @@ export interface Unsettled {
   readonly record: LaunchRecord;
   readonly namespace: string;
   readonly region: RegionInventory;
+  /** On whose behalf the call is repeated. */
+  readonly open: OpenSession;
   /** Without it nothing is launched: all Nodes of the launch are being deleted. */
   readonly mayCall: boolean;
 }
@@ -21,7 +24,7 @@ export function createSettle(
   outcomes: Outcomes,
   call: ReturnType<typeof createCall>,
 ) {
-  return async ({ record, namespace, region, mayCall }: Unsettled): Promise<void> => {
+  return async ({ record, namespace, region, open, mayCall }: Unsettled): Promise<void> => {
     const { token } = record;
     // Past the cache: another operator may have written since.
     const head = await nodeResource.get({ namespace, name: record.head.name });
@@ -31,7 +34,7 @@ export function createSettle(
     }
     const held = recordOf(head);
     if (held?.token === token && held.members !== undefined) {
-      if (mayCall) await call({ head, record: held }, region, { isRepeat: true });
+      if (mayCall) await call({ head, record: held }, { region, open, isRepeat: true });
       else outcomes.lookUp(token);
       return;
     }

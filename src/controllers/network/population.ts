@@ -65,11 +65,11 @@ export function createPopulation(
   ): Promise<Seen<Network>> {
     const noted = new Map(notedPlaces(seen));
     for (const site of sites) {
-      const { name, place, revision, region } = site;
-      if (region === undefined || !creates.some(({ placement }) => placement === name)) continue;
+      const { name, place, revision, open } = site;
+      if (open === undefined || !creates.some(({ placement }) => placement === name)) continue;
       if (noted.get(name)?.pinned?.revision === revision) continue;
       await withTrouble(site, async () => {
-        const spec = await region.open.session.machines.pin(place.spec, signal);
+        const spec = await open.session.machines.pin(place.spec, signal);
         noted.set(name, { ...place, pinned: { revision, spec } });
       });
     }

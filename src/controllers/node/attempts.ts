@@ -1,11 +1,9 @@
 /** From one launch to the next: when it may be tried, where, and with what wait after a failure. */
 import { type Attachment, CloudError, type Machine } from '../../clouds/cloud.ts';
-import { keyOf } from '../../kube/object.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { zoneFor } from '../../planning/machine.ts';
 import { again } from '../../runtime/controller.ts';
 import type { Backoff } from '../backoff.ts';
-import type { OpenSession } from '../sessions.ts';
 import { spell, troubleOf } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
 import { membersAreOpen, type NodeControllerOptions, type Pass, warn } from './pass.ts';
@@ -17,12 +15,8 @@ const hopMs = 1_000;
 export function createAttempts(options: NodeControllerOptions, launches: Backoff) {
   const { fabrics, bursts, launcher } = options;
 
-  async function launch(
-    pass: Pass,
-    open: OpenSession,
-    { attempt }: { readonly attempt: number },
-  ): Promise<Verdict> {
-    const { key, region, belonging, record, node, anew, signal } = pass;
+  async function launch(pass: Pass, { attempt }: { readonly attempt: number }): Promise<Verdict> {
+    const { key, region, open, belonging, record, node, anew, signal } = pass;
     region.watch(key);
     if (launcher.isWaiting(key)) return pending('waiting for its batch');
     if (bursts.isRunning(belonging.network)) return pending('waiting for the Nodes made with it');
@@ -56,17 +50,12 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
       };
     const zone = zoneFor(zonesOf(attachment), belonging.index, attempt);
     if (zone === undefined) return { ...pending('no zone to launch into'), next: again(5_000, 'no zone') };
-    const batch = [
-      region.key,
-      keyOf(node.spec.credentialRef),
-      belonging.scopeKey,
-      belonging.revision,
-      zone,
-    ].join(' ');
+    const batch = [region.key, open.credential, belonging.scopeKey, belonging.revision, zone].join(' ');
     launcher.request({
       key,
       batch,
       region,
+      open,
       attachment,
       zone,
       attempt,
@@ -76,7 +65,7 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
   }
 
   /** The launch of this Node is over without a machine; the next one has a new token. */
-  async function nextAttempt(pass: Pass, open: OpenSession, error: CloudError | undefined): Promise<Verdict> {
+  async function nextAttempt(pass: Pass, error: CloudError | undefined): Promise<Verdict> {
     const { key, record } = pass;
     if (record !== undefined && error !== undefined && launches.tokenOf(key) !== record.token) {
       const isFirst = launches.of(key) === undefined;
@@ -89,7 +78,7 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
         next: again(1_000, 'members open'),
       };
     }
-    return await launch(pass, open, { attempt: (record?.attempt ?? 0) + 1 });
+    return await launch(pass, { attempt: (record?.attempt ?? 0) + 1 });
   }
 
   /** A full zone is left for the next one. Only when there was no room in any of them, that is a failure. */
@@ -109,7 +98,7 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
     else launches.fail(key, { ...trouble, message }, record.token);
   }
 
-  async function relaunchEnded(pass: Pass, ended: Machine, open: OpenSession): Promise<Verdict> {
+  async function relaunchEnded(pass: Pass, ended: Machine): Promise<Verdict> {
     const { key, node, record } = pass;
     const wasReady = node.status.phase === 'Ready' || node.status.phase === 'Unhealthy';
     const what = `machine ${ended.id} ended${stateReason(ended)}`;
@@ -124,7 +113,7 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
         launches.fail(key, { reason, message: what, stalled: false, retryAfterMs }, record.token);
       }
     }
-    return await nextAttempt(pass, open, undefined);
+    return await nextAttempt(pass, undefined);
   }
 
   return { launch, nextAttempt, relaunchEnded };

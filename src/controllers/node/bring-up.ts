@@ -4,7 +4,6 @@ import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { again } from '../../runtime/controller.ts';
 import { describeError } from '../../runtime/errors.ts';
 import type { Backoff } from '../backoff.ts';
-import type { OpenSession } from '../sessions.ts';
 import { spell } from '../trouble.ts';
 import { createAttempts } from './attempts.ts';
 import { createFollow } from './follow.ts';
@@ -25,31 +24,31 @@ export function createBringUp(options: NodeControllerOptions, launches: Backoff)
   const follow = createFollow(options, launches);
   const { launch, nextAttempt, relaunchEnded } = createAttempts(options, launches);
 
-  async function bringUp(pass: Pass, open: OpenSession): Promise<Verdict> {
-    const { key, region, record, found } = pass;
+  async function bringUp(pass: Pass): Promise<Verdict> {
+    const { key, region, open, record, found } = pass;
     if (found.machine !== undefined) {
       region.present(key);
-      return await follow(pass, found.machine, open);
+      return await follow(pass, found.machine);
     }
-    if (record === undefined) return await launch(pass, open, { attempt: 1 });
+    if (record === undefined) return await launch(pass, { attempt: 1 });
     region.watch(key);
-    if (found.ended !== undefined) return await relaunchEnded(pass, found.ended, open);
+    if (found.ended !== undefined) return await relaunchEnded(pass, found.ended);
     const known = knownMachine(pass.node, record, region);
     const outcome = launcher.outcomeOf(record.token);
-    if (known !== undefined && outcome === undefined) return await searchLost(pass, known, open);
+    if (known !== undefined && outcome === undefined) return await searchLost(pass, known);
     if (outcome === undefined) {
-      launcher.settle({ record, namespace: pass.seen.metadata.namespace, region, mayCall: true });
+      launcher.settle({ record, namespace: pass.seen.metadata.namespace, region, open, mayCall: true });
       return launching('finding out what became of its launch');
     }
     switch (outcome.kind) {
       case 'open':
         return launching(`a machine was asked for in ${record.zone}`);
       case 'refused':
-        return await nextAttempt(pass, open, outcome.error);
+        return await nextAttempt(pass, outcome.error);
       case 'answered':
         if (record.index >= outcome.count)
-          return await nextAttempt(pass, open, outcome.shortage ?? shortageOf(record));
-        return await searchLost(pass, undefined, open);
+          return await nextAttempt(pass, outcome.shortage ?? shortageOf(record));
+        return await searchLost(pass, known);
       case 'unknown': {
         const { trouble, waitMs } = repeatOf(options, outcome);
         if (waitMs > 0) {
@@ -61,15 +60,14 @@ export function createBringUp(options: NodeControllerOptions, launches: Backoff)
             next: again(waitMs, 'launch has no answer'),
           };
         }
-        launcher.settle({ record, namespace: pass.seen.metadata.namespace, region, mayCall: true });
+        launcher.settle({ record, namespace: pass.seen.metadata.namespace, region, open, mayCall: true });
         return launching('repeating its launch');
       }
       case 'void':
         // The record stays until the next one takes its place: it says which calls this Node made as a head before.
-        return await launch(pass, open, { attempt: record.attempt });
+        return await launch(pass, { attempt: record.attempt });
       case 'lookUp':
-        if (lookedUpFor(options, pass, outcome.since) >= readLagMs)
-          return await nextAttempt(pass, open, undefined);
+        if (lookedUpFor(options, pass, outcome.since) >= readLagMs) return await nextAttempt(pass, undefined);
         return {
           ...launching('looking for its machine by launch token'),
           next: again(lookUpAgainMs(options, pass, outcome.since), 'read lag'),
@@ -78,8 +76,8 @@ export function createBringUp(options: NodeControllerOptions, launches: Backoff)
   }
 
   /** Neither its id nor its token is in the list. Only after the read-lag window, and a read by id, is it gone. */
-  async function searchLost(pass: Pass, id: string | undefined, open: OpenSession): Promise<Verdict> {
-    const { key, region, node, signal } = pass;
+  async function searchLost(pass: Pass, id: string | undefined): Promise<Verdict> {
+    const { key, region, open, node, signal } = pass;
     region.watch(key);
     if (region.absentForMs(key) < readLagMs) {
       return { ...keep(node, 'its machine is not in the list'), next: again(5_000, 'read lag') };
@@ -98,7 +96,7 @@ export function createBringUp(options: NodeControllerOptions, launches: Backoff)
       `machine ${id ?? 'of its launch'} is not there any more; another follows`,
     );
     region.present(key);
-    return await nextAttempt(pass, open, undefined);
+    return await nextAttempt(pass, undefined);
   }
 
   return bringUp;

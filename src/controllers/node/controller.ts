@@ -18,7 +18,7 @@ import { createTakeDown } from './take-down.ts';
 import { troubled, type Verdict, waiting } from './verdict.ts';
 
 /** What is known before any cloud is asked. */
-type Begun = Omit<Pass, 'record' | 'region' | 'found'>;
+type Begun = Omit<Pass, 'record' | 'region' | 'open' | 'found'>;
 
 /** What a pass was asked for. */
 interface Wish {
@@ -168,15 +168,15 @@ export function createNodeController(options: NodeControllerOptions) {
     }
     const launched = record === undefined ? [] : region.launchedBy(record.token);
     const found = machinesOf(record, node.status.machine?.id, launched);
-    const now: Pass = { ...begun, record, region, found };
+    const now: Pass = { ...begun, record, region, open, found };
     await removeSurplus(now);
-    return leaving ? await takeDown(now) : await bringUp(now, open);
+    return leaving ? await takeDown(now) : await bringUp(now);
   }
 
-  async function removeSurplus({ key, region, found, seen }: Pass): Promise<void> {
+  async function removeSurplus({ key, region, open, found, seen }: Pass): Promise<void> {
     for (const machine of found.surplus) {
-      remover.request(region, machine.id);
-      metrics.surplusRemoved.inc({ cloud: region.open.cloud });
+      remover.request({ region, open, id: machine.id });
+      metrics.surplusRemoved.inc({ cloud: open.cloud });
       events.event({
         regarding: seen,
         type: 'Warning',

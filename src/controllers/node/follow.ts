@@ -2,7 +2,6 @@
 import type { Machine } from '../../clouds/cloud.ts';
 import { again } from '../../runtime/controller.ts';
 import type { Backoff } from '../backoff.ts';
-import type { OpenSession } from '../sessions.ts';
 import type { Standing } from '../status.ts';
 import { fabricOfNode } from './fabric.ts';
 import type { NodeControllerOptions, Pass } from './pass.ts';
@@ -13,8 +12,8 @@ const restLookMs = 600_000;
 
 /** `launches`: forgotten as soon as a machine serves. */
 export function createFollow({ networks, fabrics }: NodeControllerOptions, launches: Backoff) {
-  async function follow(pass: Pass, machine: Machine, open: OpenSession): Promise<Verdict> {
-    const { key, region, belonging, node, anew } = pass;
+  async function follow(pass: Pass, machine: Machine): Promise<Verdict> {
+    const { key, region, open, belonging, node, anew } = pass;
     if (machine.state !== 'running') region.watch(key);
     if (machine.state === 'pending') {
       return settled('Starting', {

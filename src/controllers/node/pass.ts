@@ -9,6 +9,7 @@ import type { Seen } from '../kinds.ts';
 import type { Launcher } from '../launch/launcher.ts';
 import type { LaunchOutcome } from '../launch/outcomes.ts';
 import { recordOf } from '../launch/record.ts';
+import type { OpenSession } from '../sessions.ts';
 import type { Shared } from '../shared.ts';
 import { type Trouble, troubleOf } from '../trouble.ts';
 
@@ -24,6 +25,8 @@ export interface Pass {
   readonly belonging: Belonging;
   readonly record: LaunchRecord | undefined;
   readonly region: RegionInventory;
+  /** On whose behalf. */
+  readonly open: OpenSession;
   readonly found: MachinesOfNode;
   /** Somebody asked for a look now; what is known does not count. */
   readonly anew: boolean;

@@ -28,7 +28,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
   const { nodes, nodeResource, networks, fabrics, launcher, remover, readLagMs, clock, logger } = options;
 
   async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
-    const { key, seen, node, region, record, found, signal } = pass;
+    const { key, seen, node, region, open, record, found, signal } = pass;
     region.watch(key);
     if (launcher.isWaiting(key))
       return { ...terminating('its launch is being put together'), next: again(500, 'in a batch') };
@@ -36,7 +36,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
     if (machine !== undefined) {
       region.present(key);
       if (policyOf(pass) === 'Orphan') {
-        await region.open.session.machines.release([machine.id], signal);
+        await open.session.machines.release([machine.id], signal);
         await region.read(signal);
         if (region.get(machine.id) === undefined) return await finish(seen, signal, pass);
         return {
@@ -61,7 +61,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
       if (failure !== undefined) throw failure;
       const held = troubles.of(key);
       if (held !== undefined && held.waitMs > 0) return troubled(node, true, held);
-      remover.request(region, machine.id);
+      remover.request({ region, open, id: machine.id });
       return settled('Terminating', {
         kind: 'working',
         reason: 'Terminating',
@@ -94,7 +94,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
       const message = `its launch has no answer; it is repeated in ${spell(waitMs)}`;
       return { ...terminating(message), next: again(waitMs, 'launch has no answer') };
     }
-    launcher.settle({ record, namespace: seen.metadata.namespace, region, mayCall });
+    launcher.settle({ record, namespace: seen.metadata.namespace, region, open, mayCall });
     return { ...terminating('finding out what became of its launch'), next: again(2_000, 'settling') };
   }
 
@@ -108,9 +108,9 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
   }
 
   async function awaitAbsence(pass: Pass, id: string | undefined): Promise<Verdict | 'gone'> {
-    const { key, region, seen, signal } = pass;
+    const { key, region, open, seen, signal } = pass;
     if (region.absentForMs(key) >= readLagMs) {
-      const machines = id === undefined ? [] : await region.open.session.machines.read([id], signal);
+      const machines = id === undefined ? [] : await open.session.machines.read([id], signal);
       if (machines.every(({ state }) => state === 'terminated')) return await finish(seen, signal, pass);
       region.learn(machines);
     }
@@ -148,12 +148,12 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
 
   async function finish(seen: Seen<Node>, signal: AbortSignal, pass?: Pass): Promise<Verdict | 'gone'> {
     if (pass !== undefined && pass.belonging.network === undefined) {
-      const { node, belonging, region } = pass;
+      const { node, belonging, open } = pass;
       const goal = node.spec.deletionPolicy === 'Orphan' ? 'released' : 'nothing';
       const { steps } = await fabricOfNode({
         node,
         belonging,
-        open: region.open,
+        open,
         fabrics,
         goal,
         anew: false,
