@@ -77,7 +77,6 @@ describe('the metrics', () => {
       'controller_runtime_reconcile_total{controller="node",result="error"} 1',
       'controller_runtime_reconcile_total{controller="node",result="requeue_after"} 0',
       'controller_runtime_reconcile_errors_total{controller="node"} 1',
-      'controller_runtime_terminal_reconcile_errors_total{controller="node"} 0',
       'controller_runtime_reconcile_time_seconds_count{controller="node"} 2',
       'controller_runtime_max_concurrent_reconciles{controller="node"} 2',
       'controller_runtime_active_workers{controller="node"} 0',

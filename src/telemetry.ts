@@ -100,11 +100,6 @@ export function createMetrics() {
   const controller: ControllerMetrics = {
     passes: counter('controller_runtime_reconcile_total', 'Passes by result', 'controller', 'result'),
     errors: counter('controller_runtime_reconcile_errors_total', 'Passes that failed', 'controller'),
-    terminalErrors: counter(
-      'controller_runtime_terminal_reconcile_errors_total',
-      'Passes that failed for good',
-      'controller',
-    ),
     passSeconds: histogram(
       'controller_runtime_reconcile_time_seconds',
       'Time of a pass',

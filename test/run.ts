@@ -10,7 +10,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Counts, closingLine, countTests } from './support/counts.ts';
+import { prepareEngine } from './support/engine.ts';
 import { prepareControlPlane, prepareReferee } from './support/prepare.ts';
+import { type Program, prepareProgram } from './support/programs.ts';
 import type { Referee } from './support/referees.ts';
 
 const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
@@ -23,32 +25,57 @@ const suites = [
   { name: 'behaviour', needs: [], uses: ['moto'] },
   { name: 'chart', needs: ['control plane', 'helm', 'kubeconform'], uses: ['glua'] },
   { name: 'cli', needs: ['control plane'], uses: [] },
-  { name: 'e2e', needs: ['control plane'], uses: ['kstatus'] },
+  { name: 'docker', needs: ['engine', 'busybox'], uses: ['anvil', 'btcd', 'haproxy'] },
+  { name: 'e2e', needs: ['control plane'], uses: ['kstatus', 'engine', 'busybox'] },
 ] as const satisfies readonly { name: string; needs: readonly Needed[]; uses: readonly Needed[] }[];
 
-type Needed = 'control plane' | Referee;
+type Needed = 'control plane' | 'engine' | Referee | Program;
 
 const env: NodeJS.ProcessEnv = { ...process.env };
 const lacking = new Map<Needed, string>();
 
 async function prepare(name: Needed, variable: string): Promise<void> {
   try {
-    env[variable] =
-      name === 'control plane' ? await prepareControlPlane(say) : await prepareReferee(name, say);
+    env[variable] = await make(name);
   } catch (error) {
     lacking.set(name, error instanceof Error ? error.message : String(error));
   }
 }
 
+function make(name: Needed): Promise<string> {
+  switch (name) {
+    case 'control plane':
+      return prepareControlPlane(say);
+    case 'engine':
+      return prepareEngine();
+    case 'busybox':
+    case 'anvil':
+    case 'btcd':
+    case 'haproxy':
+      return prepareProgram(name, say);
+    default:
+      return prepareReferee(name, say);
+  }
+}
+
 async function prepareAll(): Promise<void> {
-  // What compiles goes one after the other, it takes all cores; Python's packages come over the network meanwhile.
-  const python = prepare('moto', 'PEERAGE_TEST_MOTO');
+  // What compiles goes one after the other, it takes all cores; what others have made comes over the network meanwhile.
+  const fetched = fetchAll();
   await prepare('control plane', 'PEERAGE_TEST_CONTROL_PLANE');
   await prepare('helm', 'PEERAGE_TEST_HELM');
   await prepare('kubeconform', 'PEERAGE_TEST_KUBECONFORM');
   await prepare('kstatus', 'PEERAGE_TEST_KSTATUS');
   await prepare('glua', 'PEERAGE_TEST_GLUA');
-  await python;
+  await prepare('btcd', 'PEERAGE_TEST_BTCD');
+  await fetched;
+}
+
+async function fetchAll(): Promise<void> {
+  await prepare('engine', 'PEERAGE_TEST_DOCKERD');
+  await prepare('moto', 'PEERAGE_TEST_MOTO');
+  await prepare('busybox', 'PEERAGE_TEST_BUSYBOX');
+  await prepare('haproxy', 'PEERAGE_TEST_HAPROXY');
+  await prepare('anvil', 'PEERAGE_TEST_ANVIL');
 }
 
 async function runVitest(projects: readonly string[], filters: readonly string[]): Promise<Counts> {

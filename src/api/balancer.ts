@@ -1,5 +1,6 @@
 /** `balancer`: one in front of the nodes of each placement. */
 import { z } from 'zod';
+import { CLOUDS_WITH_CERTIFICATES } from './cloud-member.ts';
 import { portName, portNumber } from './common.ts';
 import { cidrs } from './security.ts';
 
@@ -19,17 +20,11 @@ const port = z
       .max(2048)
       .exactOptional()
       .describe(
-        'ARN of the certificate that clients are shown. Required by `TLS` and `HTTPS`, refused otherwise.',
+        'ARN of the certificate that clients are shown. `TLS` and `HTTPS` need one, here or in `certificates` of every placement; refused otherwise.',
       ),
   })
   .meta({
     'x-kubernetes-validations': [
-      {
-        rule: "has(self.certificateArn) || !has(self.protocol) || !(self.protocol in ['TLS', 'HTTPS'])",
-        fieldPath: '.certificateArn',
-        reason: 'FieldValueRequired',
-        message: 'TLS and HTTPS need a certificate',
-      },
       {
         rule: "!has(self.certificateArn) || has(self.protocol) && self.protocol in ['TLS', 'HTTPS']",
         fieldPath: '.certificateArn',
@@ -89,8 +84,24 @@ export const balancer = z
     ],
   });
 
-/** CEL for the object that holds `client` and `balancer`. */
+const isSecure = (name: string) => `has(${name}.protocol) && ${name}.protocol in ['TLS', 'HTTPS']`;
+const listsCertificates = (cloud: string) => `has(p.${cloud}) && has(p.${cloud}.certificates)`;
+const ownCertificates = CLOUDS_WITH_CERTIFICATES.map(
+  (cloud) => `${listsCertificates(cloud)} && p.${cloud}.certificates.exists(c, c.port == b.port)`,
+);
+
+/** CEL for the object that holds `client`, `placements` and `balancer`. */
 export const balancerPorts = [
+  {
+    rule: `!has(self.balancer) || self.balancer.ports.all(b, !(${isSecure('b')}) || has(b.certificateArn) || self.placements.all(p, ${[...ownCertificates.map((own) => `(${own})`), 'false'].join(' || ')}))`,
+    fieldPath: '.balancer.ports',
+    message: `TLS and HTTPS need a certificate: in certificateArn, or in certificates of every placement`,
+  },
+  ...CLOUDS_WITH_CERTIFICATES.map((cloud) => ({
+    rule: `self.placements.all(p, !(${listsCertificates(cloud)}) || has(self.balancer) && p.${cloud}.certificates.all(c, self.balancer.ports.exists(b, b.port == c.port && ${isSecure('b')})))`,
+    fieldPath: '.placements',
+    message: `a port in ${cloud}.certificates is no TLS or HTTPS port of the balancer`,
+  })),
   {
     rule: "!has(self.balancer) || has(self.client.ports) && self.client.ports.exists(p, p.protocol == 'TCP')",
     fieldPath: '.balancer',

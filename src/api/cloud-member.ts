@@ -1,5 +1,5 @@
 /** The unions over all clouds: one optional member for each, of which exactly one is set. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Cloud } from '../clouds/cloud.ts';
 import { CLOUDS, type CloudName } from '../clouds/index.ts';
 
@@ -46,6 +46,12 @@ export function sameOf(names: readonly string[]) {
     message: 'the cloud cannot change',
   };
 }
+
+/** Clouds whose placements may list `certificates` of their own, each `{port, certificateArn}`. */
+export const CLOUDS_WITH_CERTIFICATES: readonly CloudName[] = CLOUD_NAMES.filter((name) => {
+  const { placement } = asCloud(CLOUDS[name]);
+  return placement instanceof z.ZodObject && 'certificates' in placement.shape;
+});
 
 function isCloudName(name: string): name is CloudName {
   return Object.hasOwn(CLOUDS, name);

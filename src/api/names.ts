@@ -29,6 +29,8 @@ export const ANNOTATIONS = {
   wish: `${GROUP}/wish`,
   /** On a CloudCredential: regions in which something was made, as JSON. It is there before the first create. */
   regions: `${GROUP}/regions`,
+  /** On a CloudCredential: name of the Secret that carries our finalizer for it. It is there before the finalizer is. */
+  heldSecret: `${GROUP}/held-secret`,
   /** On any kind, written by people: a new value makes the operator look again now. */
   reconcile: `${GROUP}/reconcile`,
 } as const;

@@ -4,34 +4,63 @@ import type { Trouble } from './trouble.ts';
 /** How often in a row something failed for a key, why, and when it may be tried again. */
 export interface Backoff {
   fail(key: string, trouble: Trouble, token?: string): void;
-  of(key: string): { readonly trouble: Trouble; readonly waitMs: number } | undefined;
+  /** Failed here, and the next try is elsewhere: no failure yet, as long as there is an elsewhere. */
+  hop(key: string, trouble: Trouble, token: string): void;
+  of(key: string): Held | undefined;
   failures(key: string): number;
+  /** Hops since the last failure. */
+  hops(key: string): number;
   /** Of the launch that failed last, so that one failure counts once. */
   tokenOf(key: string): string | undefined;
   /** The next try may be made now. How often it failed stays known. */
   hurry(key: string): void;
+  hurryAll(): void;
   forget(key: string): void;
 }
 
+export interface Held {
+  readonly trouble: Trouble;
+  /** Until the next try; 0 when it may be made. */
+  readonly waitMs: number;
+}
+
+interface Entry {
+  readonly trouble: Trouble;
+  readonly count: number;
+  readonly hops: number;
+  readonly until: number;
+  readonly token: string | undefined;
+}
+
 export function createBackoff(clock: Clock): Backoff {
-  const entries = new Map<
-    string,
-    { trouble: Trouble; count: number; until: number; token: string | undefined }
-  >();
+  const entries = new Map<string, Entry>();
+
+  const untilOf = ({ retryAfterMs }: Trouble) => clock.monotonic() + retryAfterMs;
+
+  function hurry(key: string): void {
+    const entry = entries.get(key);
+    if (entry !== undefined) entries.set(key, { ...entry, until: clock.monotonic() });
+  }
+
   return {
     fail(key, trouble, token) {
       const count = (entries.get(key)?.count ?? 0) + 1;
-      entries.set(key, { trouble, count, until: clock.monotonic() + trouble.retryAfterMs, token });
+      entries.set(key, { trouble, count, hops: 0, until: untilOf(trouble), token });
+    },
+    hop(key, trouble, token) {
+      const { count = 0, hops = 0 } = entries.get(key) ?? {};
+      entries.set(key, { trouble, count, hops: hops + 1, until: untilOf(trouble), token });
     },
     of(key) {
       const entry = entries.get(key);
       return entry && { trouble: entry.trouble, waitMs: Math.max(0, entry.until - clock.monotonic()) };
     },
     failures: (key) => entries.get(key)?.count ?? 0,
+    hops: (key) => entries.get(key)?.hops ?? 0,
     tokenOf: (key) => entries.get(key)?.token,
-    hurry(key) {
-      const entry = entries.get(key);
-      if (entry !== undefined) entries.set(key, { ...entry, until: clock.monotonic() });
+    hurry,
+    hurryAll() {
+      for (const key of entries.keys()) hurry(key);
     },
     forget: (key) => void entries.delete(key),
   };

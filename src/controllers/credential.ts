@@ -1,42 +1,32 @@
 import { cloudOf } from '../api/cloud-member.ts';
 import type { Condition } from '../api/common.ts';
 import type { CloudCredential, CloudCredentialStatus } from '../api/credential.ts';
-import { FINALIZER } from '../api/names.ts';
-import type { Network } from '../api/network.ts';
-import type { Node } from '../api/node.ts';
+import { ANNOTATIONS, FINALIZER } from '../api/names.ts';
 import type { Cloud } from '../clouds/cloud.ts';
 import { CLOUDS } from '../clouds/index.ts';
-import { setCondition } from '../kube/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../kube/finalizer.ts';
-import type { Informer } from '../kube/informer.ts';
 import { keyOf } from '../kube/object.ts';
-import type { Resource } from '../kube/resource.ts';
-import type { SecretReader } from '../kube/secrets.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { again, done, type Outcome } from '../runtime/controller.ts';
-import { createBackoff } from './backoff.ts';
+import { createBackoff, type Held } from './backoff.ts';
 import { networkKeyOf } from './belonging.ts';
+import { setCondition } from './conditions.ts';
 import type { Seen } from './kinds.ts';
-import { notedRegions, type Sessions } from './sessions.ts';
+import { notedRegions, type Verified } from './sessions.ts';
+import type { Shared } from './shared.ts';
 import { conditionsFor, type Standing, writeStatus } from './status.ts';
 import { spell, troubleOf } from './trouble.ts';
 
-export interface CredentialControllerOptions {
-  readonly credentials: Informer<Seen<CloudCredential>>;
-  readonly credentialResource: Resource<Seen<CloudCredential>>;
-  readonly networks: Informer<Seen<Network>>;
-  readonly nodes: Informer<Seen<Node>>;
-  readonly secrets: SecretReader;
+export interface CredentialControllerOptions extends Shared {
   /** Whether the Secret of a credential in use is held too. */
   readonly holdSecrets: boolean;
-  readonly sessions: Sessions;
-  readonly clock: Clock;
   /** The credential can be used again, or differently: everything that uses it looks again. */
   readonly onChanged: (key: string) => void;
 }
 
 /** A changed Secret is announced to nobody, and has to take effect within a minute. */
 const secretLookMs = 30_000;
+/** Nor is a key that was revoked. */
+const verifyEveryMs = 600_000;
 const usersTold = 5;
 
 export function createCredentialController(options: CredentialControllerOptions) {
@@ -48,17 +38,21 @@ export function createCredentialController(options: CredentialControllerOptions)
     secrets,
     holdSecrets,
     sessions,
+    inventory,
     clock,
     onChanged,
   } = options;
   const backoff = createBackoff(clock);
   const lastSeen = new Map<string, string>();
+  const wishes = new Map<string, { readonly generation: number; readonly asked: string | undefined }>();
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
     const seen = credentials.get(key);
     if (seen === undefined) {
-      lastSeen.delete(key);
+      for (const memory of [lastSeen, wishes]) memory.delete(key);
       backoff.forget(key);
+      sessions.forget(key);
+      inventory.forget(key);
       return done;
     }
     if (!seen.parsed.ok) {
@@ -69,15 +63,9 @@ export function createCredentialController(options: CredentialControllerOptions)
     const leaving = seen.metadata.deletionTimestamp !== undefined;
     const member = cloudOf(seen.parsed.value.spec);
     const cloud: Cloud = CLOUDS[member.name];
-    const secretName = cloud.secretOf(member.spec);
-    const secret = { namespace: seen.metadata.namespace, name: secretName ?? '' };
-
     if (users.length === 0) {
-      if (secretName !== undefined && hasFinalizer(seen, FINALIZER) && !isSecretShared(key, secret))
-        await secrets.release(secret, FINALIZER, { signal });
-      const left = hasFinalizer(seen, FINALIZER)
-        ? await removeFinalizer(credentialResource, seen, FINALIZER, { signal })
-        : seen;
+      const free = await holdSecret(key, seen, undefined, signal);
+      const left = await removeFinalizer(credentialResource, free, FINALIZER, { signal });
       if (leaving || left === undefined) return done;
       return await verify(key, left, users, signal);
     }
@@ -94,8 +82,42 @@ export function createCredentialController(options: CredentialControllerOptions)
       await addFinalizer(credentialResource, seen, FINALIZER, { signal });
       return done;
     }
-    if (secretName !== undefined && holdSecrets) await secrets.hold(secret, FINALIZER, { signal });
-    return await verify(key, seen, users, signal);
+    const held = await holdSecret(key, seen, cloud.secretOf(member.spec), signal);
+    return await verify(key, held, users, signal);
+  }
+
+  /**
+   * Puts our finalizer on the Secret `wanted` and takes it off the one held before. Without the right to (`holdSecrets`
+   * off) neither is done: what an earlier start of the operator held, a person has to free.
+   */
+  async function holdSecret(
+    key: string,
+    seen: Seen<CloudCredential>,
+    wanted: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Seen<CloudCredential>> {
+    if (!holdSecrets) return seen;
+    const { namespace, annotations } = seen.metadata;
+    const held = annotations?.[ANNOTATIONS.heldSecret];
+    if (held !== undefined && held !== wanted && !isSecretShared(key, { namespace, name: held }))
+      await secrets.release({ namespace, name: held }, FINALIZER, { signal });
+    const noted = held === wanted ? seen : await noteHeld(seen, wanted, signal);
+    if (wanted !== undefined) await secrets.hold({ namespace, name: wanted }, FINALIZER, { signal });
+    return noted;
+  }
+
+  async function noteHeld(
+    { metadata }: Seen<CloudCredential>,
+    name: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Seen<CloudCredential>> {
+    const { resourceVersion } = metadata;
+    const annotations = { [ANNOTATIONS.heldSecret]: name ?? null };
+    return await credentialResource.patch(
+      metadata,
+      { metadata: { resourceVersion, annotations } },
+      { type: 'merge', signal },
+    );
   }
 
   async function verify(
@@ -104,32 +126,60 @@ export function createCredentialController(options: CredentialControllerOptions)
     users: readonly string[],
     signal: AbortSignal,
   ): Promise<Outcome> {
-    try {
-      const [region = defaultRegion(seen)] = notedRegions(seen);
-      const { account, principal } = await sessions.verify(seen, region, signal);
-      backoff.forget(key);
-      announce(key, `${seen.metadata.generation} ${account} ${principal}`);
-      await write(
-        seen,
-        { account, principal, usedBy: users.length },
-        { kind: 'ready', reason: 'Verified', message: `the cloud knows us as ${principal}` },
-        signal,
-      );
-      return again(secretLookMs, 'the Secret may change');
-    } catch (error) {
-      const trouble = troubleOf(error, backoff.failures(key));
-      if (trouble === undefined) throw error;
-      backoff.fail(key, trouble);
-      const waitMs = Math.min(trouble.retryAfterMs, secretLookMs);
-      announce(key, `${trouble.reason} ${trouble.message}`);
+    const { anew, isOther } = heed(key, seen);
+    if (isOther) backoff.hurry(key);
+    const answer = await ask(key, seen, { anew, signal });
+    if ('trouble' in answer) {
+      const { trouble, waitMs } = answer;
       const standing: Standing = {
         kind: trouble.stalled ? 'stalled' : 'working',
         reason: trouble.reason,
-        message: `${trouble.message}; next try in ${spell(waitMs)}`,
+        message: `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`,
       };
       await write(seen, { ...found(seen), usedBy: users.length }, standing, signal);
       return again(waitMs, trouble.reason);
     }
+    const { account, principal } = answer;
+    const message = `the cloud knows us as ${principal}`;
+    const standing: Standing = { kind: 'ready', reason: 'Verified', message };
+    await write(seen, { account, principal, usedBy: users.length }, standing, signal);
+    return again(secretLookMs, 'the Secret may change');
+  }
+
+  /** Users come and go, which is no reason to ask the cloud before its time. */
+  async function ask(
+    key: string,
+    seen: Seen<CloudCredential>,
+    { anew, signal }: { readonly anew: boolean; readonly signal: AbortSignal },
+  ): Promise<Verified | Held> {
+    const held = backoff.of(key);
+    if (held !== undefined && held.waitMs > 0) return held;
+    try {
+      const [region = defaultRegion(seen)] = notedRegions(seen);
+      const maxAgeMs = anew ? 0 : verifyEveryMs;
+      const verified = await sessions.verify(seen, region, { maxAgeMs, signal });
+      backoff.forget(key);
+      announce(key, `${verified.account} ${verified.keys}`);
+      return verified;
+    } catch (error) {
+      const found = troubleOf(error, backoff.failures(key));
+      if (found === undefined) throw error;
+      const waitMs = Math.min(found.retryAfterMs, secretLookMs);
+      const trouble = { ...found, retryAfterMs: waitMs };
+      backoff.fail(key, trouble);
+      announce(key, `${trouble.reason} ${trouble.message}`);
+      return { trouble, waitMs };
+    }
+  }
+
+  /** `isOther`: the wish is another than in the last pass. `anew`: the annotation asks for a look since then. */
+  function heed(key: string, { metadata }: Seen<CloudCredential>) {
+    const { generation, annotations } = metadata;
+    const wish = { generation, asked: annotations?.[ANNOTATIONS.reconcile] };
+    const before = wishes.get(key) ?? wish;
+    wishes.set(key, wish);
+    const anew = before.asked !== wish.asked;
+    return { anew, isOther: anew || before.generation !== generation };
   }
 
   function announce(key: string, state: string): void {
@@ -139,16 +189,14 @@ export function createCredentialController(options: CredentialControllerOptions)
     if (!isFirst) onChanged(key);
   }
 
-  /** What would be left behind if the credential went: Networks, standalone Nodes, and Nodes whose Network is gone. */
+  /** What would be left behind if the credential went: Networks, and Nodes that no such Network speaks for. */
   function usersOf(key: string): readonly string[] {
-    const users = [
-      ...networks.byIndex('credential', key).map(({ metadata }) => `Network ${keyOf(metadata)}`),
-      ...nodes
-        .byIndex('credential', key)
-        .filter((node) => networks.get(networkKeyOf(node) ?? '') === undefined)
-        .map(({ metadata }) => `Node ${keyOf(metadata)}`),
-    ];
-    return users.sort();
+    const inUse = new Set(networks.byIndex('credential', key).map(({ metadata }) => keyOf(metadata)));
+    const alone = nodes.byIndex('credential', key).filter((node) => !inUse.has(networkKeyOf(node) ?? ''));
+    return [
+      ...[...inUse].map((network) => `Network ${network}`),
+      ...alone.map(({ metadata }) => `Node ${keyOf(metadata)}`),
+    ].sort();
   }
 
   function isSecretShared(
@@ -193,7 +241,7 @@ export function createCredentialController(options: CredentialControllerOptions)
       { ...protectionOf(seen, status), observedGeneration },
       now,
     );
-    if (protection !== undefined) kept.push({ ...protection, observedGeneration });
+    if (protection !== undefined) kept.push(protection);
     await writeStatus(credentialResource, seen, {
       before,
       after: { ...status, observedGeneration, conditions: kept },
@@ -205,13 +253,18 @@ export function createCredentialController(options: CredentialControllerOptions)
     const type = 'Protected';
     if (usedBy === 0)
       return { type, status: 'False', reason: 'Unused', message: 'nothing uses it, so it can go' } as const;
-    if (!holdSecrets)
+    if (!holdSecrets) {
+      const held = seen.metadata.annotations?.[ANNOTATIONS.heldSecret];
       return {
         type,
         status: 'False',
         reason: 'FinalizerOff',
-        message: 'its Secret is not held: deleting the namespace can leave machines that nobody can reach',
+        message:
+          held === undefined
+            ? 'its Secret is not held: deleting the namespace can leave machines that nobody can reach'
+            : `the operator may not touch Secrets any more, and Secret ${held} still carries ${FINALIZER}: take it off by hand before you delete it`,
       } as const;
+    }
     if (!hasFinalizer(seen, FINALIZER))
       return { type, status: 'False', reason: 'InUse', message: 'not held yet' } as const;
     return {

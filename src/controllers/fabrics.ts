@@ -26,6 +26,8 @@ export interface Fabrics {
   /** As last seen, without a call. */
   lastView(scopeKey: string): FabricView | undefined;
   forget(scopeKey: string): void;
+  /** Of all placements of the Network. */
+  forgetNetwork(network: string): void;
 }
 
 /** A plan that does not come to an end is a defect of a cloud; this ends it. */
@@ -58,7 +60,7 @@ export function createFabrics({
         const view = await look(request);
         const steps = fabric.plan(goal, view);
         const next = steps.find(({ waits }) => waits === undefined);
-        if (next === undefined || dryRun || view.trouble !== undefined) return { view, steps, ran };
+        if (next === undefined || dryRun) return { view, steps, ran };
         if (ran.length >= mostSteps)
           throw new Error(
             `${scopeKeyOf(goal.scope.owner)}: still ${next.verb} ${next.kind} ${next.name} after ${mostSteps} steps`,
@@ -74,5 +76,9 @@ export function createFabrics({
     },
     lastView: (scopeKey) => views.get(scopeKey),
     forget: (scopeKey) => void views.delete(scopeKey),
+    forgetNetwork(network) {
+      const prefix = scopeKeyOf({ cluster: '', network, placement: '' });
+      for (const scopeKey of views.keys()) if (scopeKey.startsWith(prefix)) views.delete(scopeKey);
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CloudSession, Machine, MachineState } from '../clouds/cloud.ts';
 import { createFakeClock } from '../runtime/fake-clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
@@ -49,7 +49,7 @@ function setUp() {
     verify: notCarriedOut,
     close() {},
   };
-  const open: OpenSession = { cloud: 'aws', account: '1', principal: 'p', session };
+  const open: OpenSession = { credential: 'ns/cred', cloud: 'aws', account: '1', principal: 'p', session };
   const options = {
     clock,
     logger: silentLogger,
@@ -228,15 +228,50 @@ test('callers at the same time share one list', async () => {
   expect(lists()).toBe(1);
 });
 
-test('credentials of the same account and region share one inventory, and the newest session lists', () => {
-  const { open, options } = setUp();
+describe('credentials of the same account and region', () => {
+  test('share one inventory, until the last of them is gone', () => {
+    const { open, options } = setUp();
+    const inventory = createInventory(options);
+    const first = inventory.of(open);
+    expect(inventory.of({ ...open, credential: 'ns/other' })).toBe(first);
+    expect(inventory.of({ ...open, account: '2' })).not.toBe(first);
+    inventory.forget(open.credential);
+    expect(inventory.regions()).toEqual([first]);
+    inventory.forget('ns/other');
+    expect(inventory.regions()).toEqual([]);
+  });
+
+  test('list for each other: what one is refused, the next may be allowed', async () => {
+    const { open, options, signal, show } = setUp();
+    const refused = { ...open.session.machines, list: async () => Promise.reject(new Error('not allowed')) };
+    const inventory = createInventory(options);
+    const region = inventory.of({
+      ...open,
+      credential: 'ns/refused',
+      session: { ...open.session, machines: refused },
+    });
+    inventory.of(open);
+    show(machine('a', 'running'));
+    await region.read(signal);
+    expect(region.all()).toEqual([]);
+    await region.read(signal);
+    expect(region.all().map(({ id }) => id)).toEqual(['a']);
+  });
+});
+
+test('a region that does not answer holds up no other', async () => {
+  const { open, options, clock, signal, lists } = setUp();
+  const silent = { ...open.session.machines, list: () => new Promise<never>(() => {}) };
   const inventory = createInventory(options);
-  const first = inventory.of(open);
-  const renewed = { ...open, principal: 'q' };
-  expect(inventory.of(renewed)).toBe(first);
-  expect(first.open).toBe(renewed);
-  expect(inventory.of({ ...open, account: '2' })).not.toBe(first);
-  expect(inventory.regions()).toHaveLength(2);
+  inventory.of({ ...open, account: '2', session: { ...open.session, machines: silent } });
+  inventory.of(open);
+  const stopping = new AbortController();
+  const running = inventory.run(AbortSignal.any([signal, stopping.signal]));
+  await clock.advance(300_000);
+  expect(lists()).toBeGreaterThan(1);
+  stopping.abort();
+  await clock.advance(1_000);
+  await running;
 });
 
 test('counts machines by state over all regions', async () => {

@@ -1,4 +1,5 @@
 import type { Machine, MachineState } from '../clouds/cloud.ts';
+import type { CloudName } from '../clouds/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -37,7 +38,9 @@ const rank: Readonly<Record<MachineState, number>> = {
  */
 export class RegionInventory {
   readonly key: string;
-  #open: OpenSession;
+  readonly cloud: CloudName;
+  /** By CloudCredential, the one to list with next first. Each of them sees the same machines. */
+  readonly #openers = new Map<string, OpenSession>();
   readonly #options: InventoryOptions;
   #machines = new Map<string, Machine>();
   #byToken = new Map<string, Set<string>>();
@@ -48,16 +51,14 @@ export class RegionInventory {
   #readAt: number | undefined;
   #nextAt = 0;
   #failures = 0;
+  #failure: unknown;
   #reading: Promise<void> | undefined;
 
   constructor(key: string, open: OpenSession, options: InventoryOptions) {
     this.key = key;
-    this.#open = open;
+    this.cloud = open.cloud;
+    this.#openers.set(open.credential, open);
     this.#options = options;
-  }
-
-  get open(): OpenSession {
-    return this.#open;
   }
 
   /** When the newest full list was begun (monotonic); undefined before the first. */
@@ -65,8 +66,19 @@ export class RegionInventory {
     return this.#readAt;
   }
 
+  /** Why the newest list was not read to its end; undefined when it was. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
   use(open: OpenSession): void {
-    this.#open = open;
+    this.#openers.set(open.credential, open);
+  }
+
+  /** The CloudCredential is gone. False when it was the last that could list here. */
+  drop(credential: string): boolean {
+    this.#openers.delete(credential);
+    return this.#openers.size > 0;
   }
 
   all(): readonly Machine[] {
@@ -151,25 +163,35 @@ export class RegionInventory {
 
   async #read(signal: AbortSignal): Promise<void> {
     const { clock, logger, metrics, busyMs, restMs, onRead } = this.#options;
-    const { cloud, session } = this.#open;
+    const { cloud } = this;
     const startedAt = clock.monotonic();
+    const [opener] = this.#openers.values();
+    if (opener === undefined) return;
     try {
-      const listed = await session.machines.list(signal);
+      const listed = await opener.session.machines.list(signal);
       this.#merge(listed, startedAt);
       this.#readAt = startedAt;
       this.#failures = 0;
+      this.#failure = undefined;
       metrics.inventoryRefreshes.inc({ cloud, result: 'ok' });
       onRead(this);
     } catch (error) {
       if (signal.aborted) return;
+      this.#passOn(opener);
       this.#failures += 1;
+      this.#failure = error;
       metrics.inventoryRefreshes.inc({ cloud, result: 'error' });
       if (this.#failures === 1)
         logger.warn({ region: this.key, error: describeError(error) }, 'machines could not be listed');
     }
-    const pause = this.#underWay.size > 0 ? busyMs : restMs;
+    const pause = this.#underWay.size > 0 || this.#readAt === undefined ? busyMs : restMs;
     this.#nextAt =
       clock.monotonic() + Math.min(pause * 2 ** Math.min(this.#failures, 6), Math.max(restMs, busyMs));
+  }
+
+  /** What one credential was refused, the next may be allowed. */
+  #passOn(opener: OpenSession): void {
+    if (this.#openers.delete(opener.credential)) this.#openers.set(opener.credential, opener);
   }
 
   #merge(listed: readonly Machine[], startedAt: number): void {
@@ -215,7 +237,9 @@ export interface Inventory {
   /** The region of an opened session; the first call makes it, and the list is read soon after. */
   of(open: OpenSession): RegionInventory;
   regions(): readonly RegionInventory[];
-  /** Reads what is due, until the signal. */
+  /** The CloudCredential is gone; a region that no other was opened for is not listed any more. */
+  forget(credential: string): void;
+  /** Reads what is due, each region for itself, until the signal. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -235,9 +259,13 @@ export function createInventory(options: InventoryOptions): Inventory {
       return region;
     },
     regions: () => [...regions.values()],
+    forget(credential) {
+      for (const [key, region] of regions) if (!region.drop(credential)) regions.delete(key);
+    },
     async run(signal) {
       while (!signal.aborted) {
-        await Promise.all([...regions.values()].map((region) => region.readIfDue(signal)));
+        // Not awaited together: a region that does not answer holds up no other. What a reading meets, the region keeps.
+        for (const region of regions.values()) void region.readIfDue(signal);
         await options.clock.sleep(tickMs, signal).catch(() => {});
       }
     },

@@ -3,11 +3,19 @@ import type { Clock } from '../runtime/clock.ts';
 import { describeError, toError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RegionInventory } from './inventory.ts';
+import type { OpenSession } from './sessions.ts';
+
+export interface Removal {
+  readonly region: RegionInventory;
+  /** On whose behalf. */
+  readonly open: OpenSession;
+  readonly id: string;
+}
 
 /** Ends machines, many in one call. */
 export interface Remover {
   /** Puts the machine into the next batch. The inventory shows when its end has begun, and when it is done. */
-  request(region: RegionInventory, id: string): void;
+  request(removal: Removal): void;
   /** Why the last request for the machine came to nothing; told once. */
   takeFailure(id: string): Error | undefined;
 }
@@ -23,34 +31,42 @@ const callDeadlineMs = 120_000;
 
 export function createRemover({ clock, logger, onFailure }: RemoverOptions): Remover {
   const waiting = new Set<string>();
-  const failures = new Map<string, Error>();
+  const failures = new Map<string, { readonly region: RegionInventory; readonly error: Error }>();
 
-  const batcher = createBatcher<{ readonly region: RegionInventory; readonly id: string }, 'begun'>({
+  const batcher = createBatcher<Removal, 'begun'>({
     idleMs: 100,
     maxMs: 1_000,
     maxItems: 1_000,
-    keyOf: ({ region }) => region.key,
+    keyOf: ({ region, open }) => `${region.key} ${open.credential}`,
     clock,
     async run(items) {
       const [first] = items;
       if (first === undefined) return [];
-      const { region } = first;
+      const { region, open } = first;
       const ids = items.map(({ id }) => id);
       const signal = AbortSignal.timeout(callDeadlineMs);
-      const { refused } = await region.open.session.machines.remove(ids, signal);
+      const { refused } = await open.session.machines.remove(ids, signal);
       region.learnRemoved(ids.filter((id) => !refused.has(id)));
       return ids.map((id) => refused.get(id) ?? 'begun');
     },
   });
 
+  /** Nobody asks for those of machines without an object; they are forgotten with their machine. */
+  function noteFailure(region: RegionInventory, id: string, error: Error): void {
+    for (const [other, failure] of failures)
+      if (failure.region.get(other) === undefined) failures.delete(other);
+    failures.set(id, { region, error });
+  }
+
   return {
-    request(region, id) {
+    request(removal) {
+      const { region, id } = removal;
       if (waiting.has(id)) return;
       waiting.add(id);
       batcher
-        .add({ region, id })
+        .add(removal)
         .catch((error: unknown) => {
-          failures.set(id, toError(error));
+          noteFailure(region, id, toError(error));
           logger.warn({ machine: id, error: describeError(error) }, 'machine could not be removed');
           onFailure(id);
         })
@@ -59,7 +75,7 @@ export function createRemover({ clock, logger, onFailure }: RemoverOptions): Rem
     takeFailure(id) {
       const failure = failures.get(id);
       failures.delete(id);
-      return failure;
+      return failure?.error;
     },
   };
 }

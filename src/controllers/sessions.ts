@@ -1,31 +1,32 @@
 import { z } from 'zod';
 import { cloudOf } from '../api/cloud-member.ts';
 import type { CredentialRef } from '../api/common.ts';
-import type { CloudCredential, LabelSelector } from '../api/credential.ts';
+import type { CloudCredential } from '../api/credential.ts';
 import { ANNOTATIONS } from '../api/names.ts';
-import type { CallGate, Cloud, CloudSession } from '../clouds/cloud.ts';
-import { CLOUDS, type CloudName } from '../clouds/index.ts';
-import type { Informer } from '../kube/informer.ts';
+import type { CallGate, Cloud, CloudSession, Identity } from '../clouds/cloud.ts';
+import type { CloudName } from '../clouds/index.ts';
 import { keyOf } from '../kube/object.ts';
-import type { Resource } from '../kube/resource.ts';
 import type { SecretReader } from '../kube/secrets.ts';
 import { type Budgets, createBudgets } from '../runtime/budgets.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { hash } from '../runtime/hash.ts';
+import { assertAllowed } from './allowed-namespaces.ts';
+import type { Caches } from './caches.ts';
 import type { Seen } from './kinds.ts';
 import { CredentialTrouble } from './trouble.ts';
 
 /** A cloud opened for one credential and region, and who it says we are. */
 export interface OpenSession {
+  /** Key of the CloudCredential. What one may do in a region, another may not. */
+  readonly credential: string;
   readonly cloud: CloudName;
   readonly account: string;
   readonly principal: string;
   readonly session: CloudSession;
 }
 
-export interface SessionsOptions {
-  readonly credentials: Informer<Seen<CloudCredential>>;
-  readonly credentialResource: Resource<Seen<CloudCredential>>;
+export interface SessionsOptions extends Pick<Caches, 'credentials' | 'credentialResource'> {
+  readonly clouds: Readonly<Record<CloudName, Cloud>>;
   readonly secrets: SecretReader;
   readonly namespaceLabels: (name: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
   readonly gateOf: (cloud: CloudName, budgets: () => Budgets<string>) => CallGate;
@@ -45,8 +46,23 @@ export interface OpenRequest {
 export interface Sessions {
   /** Throws CredentialTrouble for what only a person can mend, CloudError for what the cloud says. */
   open(request: OpenRequest, signal: AbortSignal): Promise<OpenSession>;
-  /** Opens a credential for its own sake, in a region it was used in or its cloud's first one. */
-  verify(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<OpenSession>;
+  /** Opens a credential without anybody who wants to use it. */
+  openFor(credential: Seen<CloudCredential>, region: string, signal: AbortSignal): Promise<OpenSession>;
+  /** Asks the cloud who we are, unless it said so less than `maxAgeMs` ago. Throws as `open` does. */
+  verify(
+    credential: Seen<CloudCredential>,
+    region: string,
+    options: { readonly maxAgeMs: number; readonly signal: AbortSignal },
+  ): Promise<Verified>;
+  /** The CloudCredential is gone: so are its keys, as soon as what is under way through it has ended. */
+  forget(credential: string): void;
+  /** Somebody asks for a look now: Secrets are read anew, and what was refused is tried again. */
+  askAnew(): void;
+}
+
+export interface Verified extends Identity {
+  /** Differs when what the Secret holds does. */
+  readonly keys: string;
 }
 
 /** Two clocks never agree on when a call was made: exactly at the limit, every other burst would be throttled. */
@@ -63,18 +79,22 @@ const regionList = z.array(z.string()).readonly();
 
 /** Refusals are remembered so long, so that a thousand Nodes with a refused credential ask the cloud once. */
 const refusalMs = 10_000;
+const verifyDeadlineMs = 60_000;
 /** Longer than any call. */
 const retireMs = 180_000;
 
 interface Entry {
   readonly fingerprint: string;
+  readonly keys: string;
   readonly opening: Promise<OpenSession>;
   /** Monotonic; set when opening failed. */
   failedAt?: number;
+  /** What the cloud said last, and when (monotonic); undefined while that is in doubt. */
+  said?: { readonly identity: Identity; readonly at: number } | undefined;
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { credentials, credentialResource, secrets, gateOf, onWait, cluster, clock } = options;
+  const { credentials, credentialResource, clouds, secrets, gateOf, onWait, cluster, clock } = options;
   const entries = new Map<string, Entry>();
   const shared = new Map<string, Budgets<string>>();
   const noting = new Map<string, Promise<unknown>>();
@@ -83,8 +103,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const key = `${cloud}/${account}/${region}`;
     let budgets = shared.get(key);
     if (budgets === undefined) {
-      const { limits: published }: Cloud = CLOUDS[cloud];
-      const limits = withHeadroom(published);
+      const limits = withHeadroom(clouds[cloud].limits);
       budgets = createBudgets({
         limits,
         clock,
@@ -95,16 +114,16 @@ export function createSessions(options: SessionsOptions): Sessions {
     return budgets;
   }
 
-  async function begin(
+  async function entryFor(
     credential: Seen<CloudCredential>,
     region: string,
     signal: AbortSignal,
-  ): Promise<OpenSession> {
+  ): Promise<Entry> {
     const key = keyOf(credential.metadata);
     if (!credential.parsed.ok)
       throw new CredentialTrouble('Invalid', `CloudCredential ${key}: ${credential.parsed.message}`);
     const member = cloudOf(credential.parsed.value.spec);
-    const cloud: Cloud = CLOUDS[member.name];
+    const cloud = clouds[member.name];
     const secretName = cloud.secretOf(member.spec);
     const name = { namespace: credential.metadata.namespace, name: secretName ?? '' };
     const secret = secretName === undefined ? undefined : await secrets.read(name, { signal });
@@ -115,16 +134,12 @@ export function createSessions(options: SessionsOptions): Sessions {
       );
     const id = `${key}/${region}`;
     // By its values: our own finalizer on the Secret changes its version and nothing else.
-    const values = [...(secret?.values ?? [])].map(([name, value]) => [name, value.reveal()]);
-    const fingerprint = hash([credential.metadata.uid, credential.metadata.generation, values]);
+    const keys = hash([...(secret?.values ?? [])].map(([name, value]) => [name, value.reveal()]));
+    const fingerprint = hash([credential.metadata.uid, credential.metadata.generation, keys]);
     const known = entries.get(id);
-    const refused = known?.failedAt !== undefined && clock.monotonic() - known.failedAt >= refusalMs;
-    if (known?.fingerprint === fingerprint && !refused) return known.opening;
-    // What is under way through the old one may end.
-    if (known !== undefined)
-      clock.after(retireMs, () => {
-        known.opening.then(({ session }) => session.close()).catch(() => {});
-      });
+    const isDue = known?.failedAt !== undefined && clock.monotonic() - known.failedAt >= refusalMs;
+    if (known?.fingerprint === fingerprint && !isDue) return known;
+    if (known !== undefined) retire(id, known);
 
     const opening = (async () => {
       let budgets = budgetsOf(member.name, key, region);
@@ -136,16 +151,55 @@ export function createSessions(options: SessionsOptions): Sessions {
         gate: gateOf(member.name, () => budgets),
         now: () => clock.now(),
       });
-      const { account, principal } = await session.verify(AbortSignal.timeout(60_000));
-      budgets = budgetsOf(member.name, account, region);
-      return { cloud: member.name, account, principal, session };
+      try {
+        const identity = await session.verify(AbortSignal.timeout(verifyDeadlineMs));
+        budgets = budgetsOf(member.name, identity.account, region);
+        return { credential: key, cloud: member.name, ...identity, session };
+      } catch (error) {
+        session.close();
+        throw error;
+      }
     })();
-    const entry: Entry = { fingerprint, opening };
+    const entry: Entry = { fingerprint, keys, opening };
     entries.set(id, entry);
-    opening.catch(() => {
-      entry.failedAt = clock.monotonic();
+    opening.then(
+      ({ account, principal }) => {
+        entry.said = { identity: { account, principal }, at: clock.monotonic() };
+      },
+      () => {
+        entry.failedAt = clock.monotonic();
+      },
+    );
+    return entry;
+  }
+
+  function retire(id: string, entry: Entry): void {
+    entries.delete(id);
+    // What is under way through it may end.
+    clock.after(retireMs, () => {
+      entry.opening.then(({ session }) => session.close()).catch(() => {});
     });
-    return opening;
+  }
+
+  function retireAll(credential: string): void {
+    for (const [id, entry] of entries) if (id.startsWith(`${credential}/`)) retire(id, entry);
+  }
+
+  async function verify(
+    credential: Seen<CloudCredential>,
+    region: string,
+    { maxAgeMs, signal }: { readonly maxAgeMs: number; readonly signal: AbortSignal },
+  ): Promise<Verified> {
+    const entry = await entryFor(credential, region, signal);
+    const { account, session } = await entry.opening;
+    const { said, keys } = entry;
+    if (said !== undefined && clock.monotonic() - said.at < maxAgeMs) return { ...said.identity, keys };
+    entry.said = undefined;
+    const identity = await session.verify(AbortSignal.any([signal, AbortSignal.timeout(verifyDeadlineMs)]));
+    entry.said = { identity, at: clock.monotonic() };
+    // Whoever we are by now: what is opened from here on belongs to that account.
+    if (identity.account !== account) retireAll(keyOf(credential.metadata));
+    return { ...identity, keys };
   }
 
   /** Written before the first create there, so that removal and sweep know where to look. */
@@ -173,30 +227,14 @@ export function createSessions(options: SessionsOptions): Sessions {
     signal.throwIfAborted();
   }
 
-  async function assertAllowed(
-    credential: Seen<CloudCredential>,
-    namespace: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (credential.metadata.namespace === namespace || !credential.parsed.ok) return;
-    const allowed = credential.parsed.value.spec.allowedNamespaces;
-    if (allowed?.list?.includes(namespace)) return;
-    if (allowed?.selector && selects(allowed.selector, await options.namespaceLabels(namespace, signal)))
-      return;
-    throw new CredentialTrouble(
-      'NamespaceNotAllowed',
-      `CloudCredential ${keyOf(credential.metadata)} may not be used from namespace ${namespace}: see its spec.allowedNamespaces`,
-    );
-  }
-
   return {
     async open({ credentialRef, namespace, cloud, region }, signal) {
       const key = keyOf({ namespace: credentialRef.namespace ?? namespace, name: credentialRef.name });
       const credential = credentials.get(key);
       if (credential === undefined)
         throw new CredentialTrouble('CredentialNotFound', `there is no CloudCredential ${key}`);
-      await assertAllowed(credential, namespace, signal);
-      const open = await begin(credential, region, signal);
+      await assertAllowed(credential, namespace, (name) => options.namespaceLabels(name, signal));
+      const open = await openFor(credential, region, signal);
       if (open.cloud !== cloud)
         throw new CredentialTrouble(
           'CredentialMismatch',
@@ -205,29 +243,23 @@ export function createSessions(options: SessionsOptions): Sessions {
       await noteRegion(credential, region, signal);
       return open;
     },
-    verify: begin,
+    openFor,
+    verify,
+    forget: retireAll,
+    askAnew() {
+      secrets.forget();
+      for (const entry of entries.values())
+        if (entry.failedAt !== undefined) entry.failedAt = Number.NEGATIVE_INFINITY;
+    },
   };
+
+  async function openFor(credential: Seen<CloudCredential>, region: string, signal: AbortSignal) {
+    return (await entryFor(credential, region, signal)).opening;
+  }
 }
 
 /** Regions in which something may have been made with the credential. */
 export function notedRegions({ metadata }: Seen<CloudCredential>): readonly string[] {
   const annotation = metadata.annotations?.[ANNOTATIONS.regions];
   return annotation === undefined ? [] : regionList.parse(JSON.parse(annotation));
-}
-
-/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements */
-export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {}))
-    if (labels[key] !== value) return false;
-  for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
-    const value = labels[key];
-    const holds = {
-      In: value !== undefined && values.includes(value),
-      NotIn: value === undefined || !values.includes(value),
-      Exists: value !== undefined,
-      DoesNotExist: value === undefined,
-    }[operator];
-    if (!holds) return false;
-  }
-  return true;
 }

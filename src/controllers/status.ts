@@ -1,10 +1,10 @@
 import type { Condition } from '../api/common.ts';
 import type { ConditionType, Reason } from '../api/reasons.ts';
-import { removeCondition, setCondition } from '../kube/conditions.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { mergePatch } from '../kube/merge-patch.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { Resource } from '../kube/resource.ts';
+import { removeCondition, setCondition } from './conditions.ts';
 
 /** How an object stands, as kstatus reads it: one of these is always true. */
 export interface Standing {
@@ -22,7 +22,7 @@ export function conditionsFor(
   before: readonly Condition[] | undefined,
   standing: Standing,
   options: { readonly generation: number; readonly now: number },
-): Condition[] {
+): readonly Condition[] {
   const { kind, reason, message } = standing;
   const { generation: observedGeneration, now } = options;
   const readyStatus = kind === 'ready' ? 'True' : kind === 'idle' ? 'Unknown' : 'False';
@@ -31,21 +31,15 @@ export function conditionsFor(
     kind === 'working' ? put(conditions, 'Reconciling', 'True') : removeCondition(conditions, 'Reconciling');
   conditions =
     kind === 'stalled' ? put(conditions, 'Stalled', 'True') : removeCondition(conditions, 'Stalled');
-  return conditions.map(withoutUndefined);
+  return conditions;
 
   function put(
-    list: readonly KubeCondition[] | undefined,
+    list: readonly Condition[] | undefined,
     type: ConditionType,
     status: 'True' | 'False' | 'Unknown',
   ) {
     return setCondition(list, { type, status, reason, message, observedGeneration }, now);
   }
-}
-
-type KubeCondition = ReturnType<typeof setCondition>[number];
-
-function withoutUndefined({ observedGeneration, ...condition }: KubeCondition): Condition {
-  return observedGeneration === undefined ? condition : { ...condition, observedGeneration };
 }
 
 /** Writes what changed, if anything did. The object may be gone, or be newer, by now: then another pass follows. */

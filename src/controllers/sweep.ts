@@ -1,46 +1,35 @@
 import { cloudOf } from '../api/cloud-member.ts';
-import type { CloudCredential } from '../api/credential.ts';
 import { LABELS } from '../api/names.ts';
 import type { Network } from '../api/network.ts';
 import type { Node } from '../api/node.ts';
 import type { Machine, Owner } from '../clouds/cloud.ts';
-import type { Informer } from '../kube/informer.ts';
 import { type KubeObject, keyOf } from '../kube/object.ts';
 import type { Resource } from '../kube/resource.ts';
 import { shareReplicas } from '../planning/scale.ts';
 import { planSweep } from '../planning/sweep.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { describeError } from '../runtime/errors.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { Metrics } from '../telemetry.ts';
-import type { Fabrics } from './fabrics.ts';
-import type { Inventory, RegionInventory } from './inventory.ts';
+import { scopeKeyOf } from './belonging.ts';
+import type { RegionInventory } from './inventory.ts';
 import type { Seen } from './kinds.ts';
-import { recordOf } from './launcher.ts';
-import type { Remover } from './remover.ts';
-import { notedRegions, type Sessions } from './sessions.ts';
+import { recordOf } from './launch/record.ts';
+import { notedRegions, type OpenSession } from './sessions.ts';
+import type { Shared } from './shared.ts';
 
-export interface SweepOptions {
-  readonly networks: Informer<Seen<Network>>;
-  readonly networkResource: Resource<Seen<Network>>;
-  readonly nodes: Informer<Seen<Node>>;
-  readonly nodeResource: Resource<Seen<Node>>;
-  readonly credentials: Informer<Seen<CloudCredential>>;
-  readonly sessions: Sessions;
-  readonly inventory: Inventory;
-  readonly fabrics: Fabrics;
-  readonly remover: Remover;
+export interface SweepOptions extends Shared {
   /** Absent: all. What belongs to other namespaces is another operator's. */
   readonly watchNamespaces: readonly string[] | undefined;
   readonly graceMs: number;
   readonly intervalMs: number;
-  readonly paused: boolean;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
 }
 
 const hourMs = 3_600_000;
+
+interface Unclaimed {
+  /** By machine id. */
+  readonly machines: Map<string, number>;
+  /** Surroundings, by scope key. */
+  readonly scopes: ReadonlyMap<string, number>;
+}
 
 /**
  * Looks for machines and surroundings with our cluster tag and no object behind them, and removes them after a grace time.
@@ -59,7 +48,8 @@ export function createSweep(options: SweepOptions) {
     remover,
   } = options;
   const { watchNamespaces, graceMs, intervalMs, paused, clock, logger, metrics } = options;
-  const orphanedSince = new Map<string, number>();
+  /** Since when (monotonic) nobody has claimed what was found in a region; what is not found any more is forgotten. */
+  const unclaimed = new Map<string, Unclaimed>();
   let removals: number[] = [];
 
   async function run(signal: AbortSignal): Promise<void> {
@@ -76,31 +66,33 @@ export function createSweep(options: SweepOptions) {
 
   async function once(signal: AbortSignal): Promise<void> {
     if (!networks.synced || !nodes.synced || !credentials.synced) return;
-    await openNotedRegions(signal);
-    for (const region of inventory.regions()) await sweepRegion(region, signal);
+    for (const [region, open] of await openNotedRegions(signal)) await sweepRegion(region, open, signal);
   }
 
   /** Regions that nothing uses any more can still hold what was left behind. */
-  async function openNotedRegions(signal: AbortSignal): Promise<void> {
+  async function openNotedRegions(signal: AbortSignal): Promise<ReadonlyMap<RegionInventory, OpenSession>> {
+    const opened = new Map<RegionInventory, OpenSession>();
     for (const credential of credentials.list()) {
       if (!credential.parsed.ok) continue;
       for (const region of notedRegions(credential)) {
         try {
-          inventory.of(await sessions.verify(credential, region, signal));
+          const open = await sessions.openFor(credential, region, signal);
+          opened.set(inventory.of(open), open);
         } catch (error) {
           const { name } = cloudOf(credential.parsed.value.spec);
           logger.debug({ cloud: name, region, error: describeError(error) }, 'region could not be swept');
         }
       }
     }
+    return opened;
   }
 
-  async function sweepRegion(region: RegionInventory, signal: AbortSignal): Promise<void> {
+  async function sweepRegion(region: RegionInventory, open: OpenSession, signal: AbortSignal): Promise<void> {
     const before = region.readAt;
     await region.read(signal);
     if (region.readAt === before) return;
     const machines = region.all();
-    const owners = await region.open.session.fabric.owners(signal);
+    const owners = await open.session.fabric.owners(signal);
     const [liveNetworks, liveNodes] = await Promise.all([
       listLive(networkResource, signal),
       listLive(nodeResource, signal),
@@ -108,22 +100,28 @@ export function createSweep(options: SweepOptions) {
     const networkKeys = new Set(liveNetworks.map(({ metadata }) => keyOf(metadata)));
     const nodeKeys = new Set(liveNodes.map(({ metadata }) => keyOf(metadata)));
     const launches = new Set(liveNodes.flatMap(launchKey));
+    const recordless = new Set(
+      liveNodes.filter((node) => launchKey(node).length === 0).map(({ metadata }) => keyOf(metadata)),
+    );
     const wished = new Set(liveNetworks.flatMap(wishedPlacements));
     const populated = new Set(
       liveNodes.flatMap(({ metadata }) => placementKey(metadata.labels, metadata.namespace)),
     );
 
+    const { machines: orphanedSince } = unclaimedIn(region);
+    const listed = new Set(machines.map(({ id }) => id));
+    for (const id of orphanedSince.keys()) if (!listed.has(id)) orphanedSince.delete(id);
     const now = clock.monotonic();
     removals = removals.filter((at) => now - at < hourMs);
     const plan = planSweep({
       machines: machines.filter(({ owner }) => isOurs(owner)),
-      isClaimed: (machine) => isClaimed(machine, { launches, wished, populated, nodeKeys }),
+      isClaimed: (machine) => isClaimed(machine, { launches, wished, populated, recordless }),
       orphanedSince,
       now,
       graceMs,
       removedLastHour: removals.length,
     });
-    const { cloud } = region.open;
+    const { cloud } = open;
     metrics.sweepHeld.set({ cloud }, plan.held);
     if (plan.held > 0)
       logger.warn(
@@ -131,35 +129,44 @@ export function createSweep(options: SweepOptions) {
         'more machines without an object than one hour may remove',
       );
     for (const { id } of plan.remove) {
-      remover.request(region, id);
+      remover.request({ region, open, id });
       removals.push(now);
       metrics.sweepRemoved.inc({ cloud });
       logger.warn({ region: region.key, machine: id }, 'swept a machine without an object');
     }
-    await sweepFabric(region, owners.filter(isOurs), { networkKeys, nodeKeys, machines }, signal);
+    await sweepFabric(
+      region,
+      { open, owners: owners.filter(isOurs), networkKeys, nodeKeys, machines },
+      signal,
+    );
   }
 
   async function sweepFabric(
     region: RegionInventory,
-    owners: readonly Owner[],
-    known: {
+    {
+      open,
+      owners,
+      ...known
+    }: {
+      readonly open: OpenSession;
+      readonly owners: readonly Owner[];
       readonly networkKeys: ReadonlySet<string>;
       readonly nodeKeys: ReadonlySet<string>;
       readonly machines: readonly Machine[];
     },
     signal: AbortSignal,
   ): Promise<void> {
+    const { scopes: before } = unclaimedIn(region);
+    const after = new Map<string, number>();
+    unclaimed.set(region.key, { ...unclaimedIn(region), scopes: after });
     for (const owner of owners) {
       const key = owner.network ?? owner.node;
       if (key === undefined) continue;
       const isBacked = owner.network === undefined ? known.nodeKeys.has(key) : known.networkKeys.has(key);
-      const mark = `fabric ${region.key} ${key} ${owner.placement}`;
-      if (isBacked) {
-        orphanedSince.delete(mark);
-        continue;
-      }
-      const since = orphanedSince.get(mark) ?? clock.monotonic();
-      orphanedSince.set(mark, since);
+      if (isBacked) continue;
+      const scopeKey = scopeKeyOf(owner);
+      const since = before.get(scopeKey) ?? clock.monotonic();
+      after.set(scopeKey, since);
       if (clock.monotonic() - since < graceMs) continue;
       if (
         known.machines.some(
@@ -167,15 +174,21 @@ export function createSweep(options: SweepOptions) {
         )
       )
         continue;
-      const scope = { owner, spec: { region: region.open.session.region } };
+      const scope = { owner, spec: { region: open.session.region } };
       await fabrics.align({
-        open: region.open,
+        open,
         goal: { scope, goal: 'nothing' },
         maxAgeMs: 0,
         dryRun: false,
         signal,
       });
     }
+  }
+
+  function unclaimedIn({ key }: RegionInventory): Unclaimed {
+    const known = unclaimed.get(key) ?? { machines: new Map(), scopes: new Map() };
+    unclaimed.set(key, known);
+    return known;
   }
 
   async function listLive<T extends KubeObject>(
@@ -197,16 +210,17 @@ export function createSweep(options: SweepOptions) {
 interface Claims {
   /** `token/index` of every Node's launch. */
   readonly launches: ReadonlySet<string>;
-  readonly nodeKeys: ReadonlySet<string>;
+  /** Keys of the Nodes without a record: what they launched cannot be told any more. */
+  readonly recordless: ReadonlySet<string>;
   /** Placements that should have Nodes. */
   readonly wished: ReadonlySet<string>;
   /** Placements with at least one Node. */
   readonly populated: ReadonlySet<string>;
 }
 
-function isClaimed({ owner, launch }: Machine, { launches, nodeKeys, wished, populated }: Claims): boolean {
+function isClaimed({ owner, launch }: Machine, { launches, recordless, wished, populated }: Claims): boolean {
   if (launch !== undefined && launches.has(`${launch.token}/${launch.index}`)) return true;
-  if (owner.node !== undefined) return nodeKeys.has(owner.node);
+  if (owner.node !== undefined) return recordless.has(owner.node);
   // Machines and no Node at all where Nodes are wished for: a restore is under way (NodesMissing).
   const placement = `${owner.network}/${owner.placement}`;
   return owner.network !== undefined && wished.has(placement) && !populated.has(placement);

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { Counter } from '../runtime/metrics.ts';
 import { loadTarget } from './kubeconfig.ts';
 import type { KubeObject } from './object.ts';
@@ -16,6 +17,8 @@ export interface ConnectOptions {
   /** `peerage/0.1.0`; the part before the slash names the fields we own (the field manager). */
   readonly userAgent: string;
   readonly requests?: Counter<'code' | 'method' | 'host'>;
+  /** For deadlines only. */
+  readonly clock?: Clock;
   /** Where KUBECONFIG, HTTPS_PROXY, NO_PROXY and the Pod's variables are read. Default: the process's. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -33,9 +36,9 @@ export interface KubeClient {
 
 /** Reads the configuration and prepares the connection; the first call makes it. Throws when there is none. */
 export function connect(options: ConnectOptions): KubeClient {
-  const { env = process.env, userAgent } = options;
+  const { env = process.env, clock = systemClock, userAgent } = options;
   const target = loadTarget({ ...options, env });
-  const transport = createTransport({ ...options, target, env });
+  const transport = createTransport({ ...options, target, env, clock });
   const fieldManager = userAgent.split('/', 1)[0] ?? userAgent;
   return {
     server: target.cluster.server,

@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { ExecAuth } from '@kubernetes/client-node/dist/exec_auth.js';
 import { FileAuth } from '@kubernetes/client-node/dist/file_auth.js';
+import type { Clock } from '../runtime/clock.ts';
+import { unlessAborted, withDeadline } from '../runtime/deadline.ts';
 import type { Target } from './kubeconfig.ts';
 
 /** What one call is signed with. Certificates are PEM. */
@@ -13,6 +15,13 @@ export interface Credentials {
   readonly headers: Readonly<Record<string, string>>;
   readonly cert?: string;
   readonly key?: string;
+}
+
+export interface CredentialsOptions {
+  readonly target: Target;
+  /** For one answer of a plug-in. */
+  readonly deadlineMs: number;
+  readonly clock: Clock;
 }
 
 interface Plugin {
@@ -30,7 +39,11 @@ interface PluginUser {
  * Credentials for a user, asked for before every call, so that rotation needs no restart: token files are read again
  * each minute, certificate files likewise, and an exec plug-in runs again when its token has expired.
  */
-export function createCredentials(target: Target, deadlineMs: number): () => Promise<Credentials> {
+export function createCredentials({
+  target,
+  deadlineMs,
+  clock,
+}: CredentialsOptions): (signal: AbortSignal) => Promise<Credentials> {
   const { user } = target;
   const plugin = pluginOf(target);
   const base: Record<string, string> = {};
@@ -39,8 +52,8 @@ export function createCredentials(target: Target, deadlineMs: number): () => Pro
     base.authorization = `Basic ${Buffer.from(`${user.username}:${user.password ?? ''}`).toString('base64')}`;
   }
   if (user.as !== undefined) base['impersonate-user'] = user.as;
-  const cert = pem(user['client-certificate'], user['client-certificate-data']);
-  const key = pem(user['client-key'], user['client-key-data']);
+  const cert = pem(clock, user['client-certificate'], user['client-certificate-data']);
+  const key = pem(clock, user['client-key'], user['client-key-data']);
 
   const withoutPlugin = async (): Promise<Credentials> => {
     const certificate = cert();
@@ -64,22 +77,17 @@ export function createCredentials(target: Target, deadlineMs: number): () => Pro
       ? { headers, cert: own, key: ownKey }
       : { ...credentials, headers };
   };
-  // One plug-in at a time: a hundred calls that start together must not start a hundred processes.
+  // One plug-in at a time: a hundred calls that start together must not start a hundred processes, nor must one that hangs
+  // be joined by another with each further call.
   let running: Promise<Credentials> | undefined;
-  return async () => {
-    running ??= withPlugin().finally(() => {
-      running = undefined;
+  const what = `waiting for the credential plug-in of user "${target.userName}"`;
+  return (signal) =>
+    withDeadline({ signal, deadlineMs, clock, what }, (until) => {
+      running ??= withPlugin().finally(() => {
+        running = undefined;
+      });
+      return unlessAborted(until, running);
     });
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      late.reject(new Error(`the credential plug-in of user "${target.userName}" has not answered`));
-    }, deadlineMs);
-    try {
-      return await Promise.race([running, late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
 }
 
 function pluginOf(target: Target): Promise<{ use: Plugin; forUser: PluginUser }> | undefined {
@@ -118,14 +126,14 @@ function pluginOf(target: Target): Promise<{ use: Plugin; forUser: PluginUser }>
 const certificateMaxAgeMs = 60_000;
 
 /** Reads a PEM from its file, once a minute, or from the kubeconfig itself. */
-function pem(path: string | undefined, data: string | undefined): () => string | undefined {
+function pem(clock: Clock, path: string | undefined, data: string | undefined): () => string | undefined {
   if (path === undefined) {
     const decoded = data === undefined ? undefined : Buffer.from(data, 'base64').toString();
     return () => decoded;
   }
   let last: { readonly at: number; readonly value: string } | undefined;
   return () => {
-    const now = performance.now();
+    const now = clock.monotonic();
     if (last === undefined || now - last.at > certificateMaxAgeMs)
       last = { at: now, value: readFileSync(path, 'utf8') };
     return last.value;

@@ -18,28 +18,35 @@ export interface StatusBody {
     | undefined;
 }
 
+interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+  readonly body?: StatusBody;
+  readonly retryAfterSeconds?: number | undefined;
+  readonly cause?: unknown;
+}
+
 /** A call to the API server that did not succeed. `status` 0: no answer came, so a write may have happened or not. */
 export class KubeError extends Error {
   override readonly name = 'KubeError';
   readonly status: number;
   readonly reason: string;
   readonly body: StatusBody | undefined;
+  /** How long the server asked to be left alone, if it did. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(
-    call: string,
-    { status, reason, body, cause }: { status: number; reason: string; body?: StatusBody; cause?: unknown },
-  ) {
+  constructor(call: string, { status, reason, body, retryAfterSeconds, cause }: Refusal) {
     super(`${call}: ${body?.message ?? reason}`, cause === undefined ? undefined : { cause });
     this.status = status;
     this.reason = reason;
     this.body = body;
+    this.retryAfterMs = retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1000;
   }
+}
 
-  /** What the server asked us to wait, if it did (429 of priority and fairness, 503 at its start). */
-  get retryAfterMs(): number | undefined {
-    const seconds = this.body?.details?.retryAfterSeconds;
-    return seconds === undefined ? undefined : seconds * 1000;
-  }
+/** 0 when the server asked for no time: 429 of its priority and fairness, 503 at its start and its end. */
+export function askedPauseMs(error: unknown): number {
+  return error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
 }
 
 export function isNotFound(error: unknown): boolean {
@@ -53,11 +60,6 @@ export function isConflict(error: unknown): boolean {
 
 export function isAlreadyExists(error: unknown): boolean {
   return error instanceof KubeError && error.reason === 'AlreadyExists';
-}
-
-/** The object as sent breaks its schema or a CEL rule. */
-export function isInvalid(error: unknown): boolean {
-  return error instanceof KubeError && error.status === 422;
 }
 
 export function isForbidden(error: unknown): boolean {

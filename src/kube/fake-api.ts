@@ -38,7 +38,7 @@ export interface FakeApi extends KubeClient {
 
 /**
  * An API server for tests, in memory: objects with resourceVersions, optimistic locking, finalizers, watches that
- * resume from a version. Not in it: schemas, defaults, admission, JSON patches, owners' garbage collection, and what
+ * resume from a version. Not in it: schemas, defaults, admission, owners' garbage collection, and what
  * server-side apply takes away.
  */
 export function createFakeApi(now: () => number = () => 0): FakeApi {
@@ -117,7 +117,7 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
           resourceVersion: String(version),
         })),
       create: (body) =>
-        call('create', plural, keyOf({ namespace: body.metadata.namespace, name: nameFor(body) }), () => {
+        call('create', plural, keyOf(body.metadata), () => {
           const object = { ...toJson(body), apiVersion, kind: definition.kind, metadata: metadataFor(body) };
           if (objects.has(keyOf(object.metadata)))
             throw refused(409, 'AlreadyExists', `${plural} already exists`);
@@ -125,7 +125,6 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
         }),
       patch: (name, body, { type, subresource }) =>
         call('patch', plural, keyOf(name), () => {
-          if (type === 'json') throw new Error('the fake API server takes no JSON patches');
           if (type === 'apply' && !objects.has(keyOf(name))) {
             const { metadata, ...rest } = toJson(body);
             const created = { ...metadataFor({ metadata: name }), ...toJson(metadata), ...name };
@@ -154,14 +153,11 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
           if (JSON.stringify(after) === JSON.stringify(before)) return definition.parse(before);
           return definition.parse(happen(plural, 'MODIFIED', after));
         }),
-      delete: async (name, { preconditions } = {}) => {
+      delete: async (name) => {
         try {
           return await call('delete', plural, keyOf(name), () => {
             const before = existing(name);
             const { metadata } = before;
-            if (preconditions?.uid !== undefined && preconditions.uid !== metadata.uid) {
-              throw refused(409, 'Conflict', 'the UID is another');
-            }
             if (metadata.deletionTimestamp !== undefined) return definition.parse(before);
             const deletionTimestamp = new Date(now()).toISOString();
             const after = happen(plural, 'MODIFIED', {
@@ -229,12 +225,8 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
       generation: 1,
       creationTimestamp: new Date(now()).toISOString(),
     };
-    const { labels, annotations, finalizers, namespace } = metadata;
-    return { ...created, labels, annotations, finalizers, namespace, name: nameFor({ metadata }) };
-  }
-
-  function nameFor({ metadata }: NewObject): string {
-    return metadata.name ?? `${metadata.generateName ?? ''}${version}`;
+    const { labels, annotations, finalizers, namespace, name } = metadata;
+    return { ...created, labels, annotations, finalizers, namespace, name };
   }
 
   return {

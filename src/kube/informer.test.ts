@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createFakeClock, type FakeClock } from '../runtime/fake-clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
+import { KubeError } from './errors.ts';
 import { createFakeApi, type FakeApi, refused } from './fake-api.ts';
 import { Informer, type InformerOptions } from './informer.ts';
 import type { KubeObject } from './object.ts';
@@ -158,6 +159,16 @@ describe('an informer', () => {
     }
     expect(restarts).toEqual(['short', 'short', 'short', 'short']);
     expect(api.calls.filter((call) => call.startsWith('watch')).length).toBe(5);
+  });
+
+  test('leaves a server alone for as long as it asks', async () => {
+    const overloaded = { status: 429, reason: 'TooManyRequests', retryAfterSeconds: 20 };
+    api.failNext('list', new KubeError('list', overloaded));
+    const informer = start();
+    await clock.advance(29_999);
+    expect(informer.synced).toBe(false);
+    await clock.advance(1);
+    expect(informer.synced).toBe(true);
   });
 
   test('begins its backoff anew once a watch has brought something', async () => {

@@ -1,9 +1,10 @@
 import type { Clock } from '../runtime/clock.ts';
+import { unlessAborted } from '../runtime/deadline.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Counter } from '../runtime/metrics.ts';
 import { type Change, type IndexOf, ObjectCache } from './cache.ts';
-import { isGone } from './errors.ts';
+import { askedPauseMs, isGone } from './errors.ts';
 import { compareVersions, type KubeObject, keyOf } from './object.ts';
 import type { Resource } from './resource.ts';
 
@@ -100,15 +101,7 @@ export class Informer<T extends KubeObject> {
 
   /** Resolves when `synced`; rejects with the signal's reason when that comes first. */
   async whenSynced(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await Promise.race([this.#whenSynced.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    await unlessAborted(signal, this.#whenSynced.promise);
   }
 
   /** Takes in what the server answered to a read or write of our own. */
@@ -199,7 +192,8 @@ export class Informer<T extends KubeObject> {
         'watch broke, will go on',
       );
     }
-    await clock.sleep(fullMs * (0.5 + 0.5 * random()), signal).catch(() => {});
+    const pauseMs = Math.max(fullMs * (0.5 + 0.5 * random()), askedPauseMs(error) * (1 + 0.5 * random()));
+    await clock.sleep(pauseMs, signal).catch(() => {});
   }
 
   #announce(change: Change<T>): void {

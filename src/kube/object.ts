@@ -45,12 +45,6 @@ export function keyOf({ namespace, name }: ObjectName): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-/** The reverse of `keyOf`. */
-export function nameOf(key: string): ObjectName {
-  const slash = key.indexOf('/');
-  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
-
 /**
  * Orders two resourceVersions: negative when `a` is older. Since Kubernetes 1.35 they are promised to be comparable
  * as decimal numbers of any length; every etcd-backed server before did the same.

@@ -1,7 +1,14 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isConflict, isForbiddenNamespaceTerminating, isGone, KubeError } from './errors.ts';
+import { createFakeClock, type FakeClock } from '../runtime/fake-clock.ts';
+import { askedPauseMs, isConflict, isForbiddenNamespaceTerminating, isGone, KubeError } from './errors.ts';
 import type { KubeObject } from './object.ts';
 import { createResource, type Resource } from './resource.ts';
 import { createTransport, type Transport } from './transport.ts';
@@ -12,10 +19,12 @@ let things: Resource<KubeObject>;
 let handle: RequestListener;
 let requests: { line: string; headers: IncomingMessage['headers']; body: string }[];
 let counted: string[];
+let clock: FakeClock;
 
 beforeEach(async () => {
   requests = [];
   counted = [];
+  clock = createFakeClock();
   server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
@@ -28,7 +37,7 @@ beforeEach(async () => {
       cluster: { server: `http://127.0.0.1:${port()}/clusters/c1/` },
       ...{ user: {}, userName: 'u', namespace: undefined, source: 'test' },
     },
-    ...{ deadlineMs: 2_000, userAgent: 'peerage/1', env: {} },
+    ...{ deadlineMs: 2_000, clock, userAgent: 'peerage/1', env: {} },
     requests: { inc: ({ method, code }) => counted.push(`${method} ${code}`) },
   });
   things = createResource(
@@ -153,6 +162,40 @@ describe('a call', () => {
     await expect(things.get(object.metadata)).rejects.toMatchObject({ status: 0, reason: 'NoAnswer' });
   });
 
+  test.each([
+    { what: 'begin', begin: () => undefined },
+    { what: 'end', begin: (response: ServerResponse) => response.write('{"metadata":') },
+  ])('ends at its deadline when its answer does not $what', async ({ begin }) => {
+    handle = (_, response) => {
+      begin(response);
+      setImmediate(() => clock.advance(2_000));
+    };
+    await expect(things.get(object.metadata)).rejects.toThrow(
+      'get things.test.dev ns/a: waiting for the answer: deadline of 2 s passed',
+    );
+    expect(clock.pending()).toBe(0);
+  });
+
+  test('is not said again after its deadline, though its connection was a kept one', async () => {
+    answer(200, object);
+    await things.get(object.metadata);
+    handle = (_, response) => {
+      response.write('{"metadata":');
+      setImmediate(() => clock.advance(2_000));
+    };
+    await expect(things.get(object.metadata)).rejects.toThrow('deadline of 2 s passed');
+    expect(requests.length).toBe(2);
+  });
+
+  test('ends with its signal, and says why', async () => {
+    const stop = new AbortController();
+    handle = () => stop.abort(new Error('SIGTERM'));
+    const ended = things.get(object.metadata, { signal: stop.signal });
+    await expect(ended).rejects.toThrow('get things.test.dev ns/a: SIGTERM');
+    await expect(things.get(object.metadata, { signal: stop.signal })).rejects.toThrow('SIGTERM');
+    expect(requests.length).toBe(1);
+  });
+
   test('carries the server’s reason in its error', async () => {
     const status = { kind: 'Status', code: 409, reason: 'Conflict', message: 'the object has been modified' };
     answer(409, status);
@@ -170,9 +213,16 @@ describe('a call', () => {
     await expect(things.create(object)).rejects.not.toSatisfy(isForbiddenNamespaceTerminating);
   });
 
-  test('hands on how long an overloaded server wants to be left alone', async () => {
+  test('hands on how long an overloaded server wants to be left alone, by its Status or in plain text', async () => {
     answer(429, { kind: 'Status', code: 429, reason: 'TooManyRequests', details: { retryAfterSeconds: 3 } });
-    await expect(things.get(object.metadata)).rejects.toMatchObject({ retryAfterMs: 3_000 });
+    await expect(things.get(object.metadata)).rejects.toSatisfy((error) => askedPauseMs(error) === 3_000);
+    handle = (_, response) => {
+      response.writeHead(429, { 'retry-after': '1' }).end('Too many requests, please try again later.\n');
+    };
+    await expect(things.get(object.metadata)).rejects.toSatisfy((error) => askedPauseMs(error) === 1_000);
+    await expect(watch().next()).rejects.toSatisfy((error) => askedPauseMs(error) === 1_000);
+    answer(500, 'broken');
+    await expect(things.get(object.metadata)).rejects.toSatisfy((error) => askedPauseMs(error) === 0);
   });
 
   test('makes an error of what a proxy says in plain text', async () => {
@@ -228,6 +278,31 @@ describe('a watch', () => {
     const events = watch();
     expect((await events.next()).value?.type).toBe('ADDED');
     await expect(events.next()).rejects.toBeInstanceOf(KubeError);
+  });
+
+  test('outlasts the deadline of a call, and ends with its signal', async () => {
+    const stop = new AbortController();
+    const closed = Promise.withResolvers<void>();
+    handle = (request, response) => {
+      request.socket.once('close', () => closed.resolve());
+      response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
+    };
+    const events = things.watch({
+      ...{ resourceVersion: '7', timeoutSeconds: 300, idleMs: 10_000, signal: stop.signal },
+    });
+    await events.next();
+    await clock.advance(10_000);
+    const next = events.next();
+    stop.abort(new Error('SIGTERM'));
+    await expect(next).rejects.toBeInstanceOf(KubeError);
+    await closed.promise;
+  });
+
+  test('that is refused, and not even told why, does not wait for it', async () => {
+    handle = (_, response) => {
+      response.writeHead(500).write('{"kind":');
+    };
+    await expect(watch(50).next()).rejects.toMatchObject({ status: 0, message: /silent for 0.05 s/ });
   });
 
   test('lets go of its connection when nobody listens any more', async () => {

@@ -27,7 +27,6 @@ interface Selection {
   /** Absent: all namespaces. */
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;
-  readonly fieldSelector?: string | undefined;
 }
 
 export interface ListOptions extends Selection, CallOptions {
@@ -36,17 +35,9 @@ export interface ListOptions extends Selection, CallOptions {
 }
 
 export interface PatchOptions extends CallOptions {
-  /** `merge`: RFC 7386; `json`: RFC 6902; `apply`: server-side, by force unless `force` is false. */
-  readonly type: 'merge' | 'json' | 'apply';
-  readonly subresource?: 'status' | 'scale';
-  readonly fieldManager?: string;
-  readonly force?: boolean;
-}
-
-interface DeleteOptions extends CallOptions {
-  /** Refused with 409 when the object is another or a newer one by now. */
-  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
-  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  /** `merge`: RFC 7386; `apply`: server-side, by force. */
+  readonly type: 'merge' | 'apply';
+  readonly subresource?: 'status';
 }
 
 interface WatchOptions extends Selection, CallOptions {
@@ -73,7 +64,7 @@ export interface Resource<T extends KubeObject> {
   /** A merge patch that carries `metadata.resourceVersion` fails with a conflict when the object has changed. */
   patch(name: ObjectName, body: unknown, options: PatchOptions): Promise<T>;
   /** The object as it is while finalizers hold it; undefined when it is gone or was never there. */
-  delete(name: ObjectName, options?: DeleteOptions): Promise<T | undefined>;
+  delete(name: ObjectName, options?: CallOptions): Promise<T | undefined>;
   /** Ends when the server ends it; throws on trouble, with `isGone` when the resourceVersion is too old. */
   watch(options: WatchOptions): AsyncGenerator<WatchEvent<T>, void>;
 }
@@ -81,8 +72,7 @@ export interface Resource<T extends KubeObject> {
 /** An object to be made: the server fills in the rest. */
 export interface NewObject {
   readonly metadata: {
-    readonly name?: string;
-    readonly generateName?: string;
+    readonly name: string;
     readonly namespace?: string | undefined;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
@@ -94,12 +84,11 @@ export interface NewObject {
 
 const patchTypes = {
   merge: 'application/merge-patch+json',
-  json: 'application/json-patch+json',
   // JSON is YAML; servers before 1.36 know no JSON name for it.
   apply: 'application/apply-patch+yaml',
 } as const;
 
-/** The calls for one kind. `fieldManager`: whose fields our writes are, when a call does not say. */
+/** The calls for one kind. `fieldManager`: whose fields our writes are. */
 export function createResource<T extends KubeObject>(
   transport: Transport,
   definition: ResourceDefinition<T>,
@@ -138,15 +127,15 @@ export function createResource<T extends KubeObject>(
       return text === undefined ? undefined : decode(parseObject(text));
     },
 
-    async list({ signal, pageSize = 500, ...selection } = {}) {
+    async list({ namespace, labelSelector, signal, pageSize = 500 } = {}) {
       const items: T[] = [];
       let token: string | undefined;
       for (;;) {
-        const query = { ...selectors(selection), limit: pageSize, continue: token };
+        const query = { labelSelector, limit: pageSize, continue: token };
         const what = `list ${title}`;
         const text = await call({
           method: 'GET',
-          path: path({ namespace: selection.namespace }, query),
+          path: path({ namespace }, query),
           signal,
           what,
         });
@@ -158,21 +147,20 @@ export function createResource<T extends KubeObject>(
     },
 
     async create(body, { signal } = {}) {
-      const { name, generateName, namespace } = body.metadata;
+      const { name, namespace } = body.metadata;
       const text = await call({
         method: 'POST',
         path: path({ namespace }, { fieldManager }),
         body: JSON.stringify({ apiVersion, kind, ...body }),
         signal,
-        what: `create ${title} ${keyOf({ namespace, name: name ?? `${generateName}...` })}`,
+        what: `create ${title} ${keyOf({ namespace, name })}`,
       });
       return decode(parseObject(text));
     },
 
-    async patch(name, body, { type, subresource, signal, force = true, ...options }) {
+    async patch(name, body, { type, subresource, signal }) {
       const below = subresource === undefined ? '' : `/${subresource}`;
-      const query: Query = { fieldManager: options.fieldManager ?? fieldManager };
-      if (type === 'apply') query.force = force;
+      const query: Query = { fieldManager, ...(type === 'apply' && { force: true }) };
       const sent = type === 'apply' && typeof body === 'object' ? { apiVersion, kind, ...body } : body;
       const text = await call({
         method: 'PATCH',
@@ -185,12 +173,11 @@ export function createResource<T extends KubeObject>(
       return decode(parseObject(text));
     },
 
-    async delete(name, { signal, ...options } = {}) {
+    async delete(name, { signal } = {}) {
       const text = await unlessMissing(
         call({
           method: 'DELETE',
           path: path(name),
-          body: JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', ...options }),
           signal,
           what: `delete ${title} ${keyOf(name)}`,
         }),
@@ -201,9 +188,9 @@ export function createResource<T extends KubeObject>(
       return raw.kind === 'Status' || !raw.metadata.finalizers?.length ? undefined : decode(raw);
     },
 
-    async *watch({ resourceVersion, timeoutSeconds, idleMs, signal, ...selection }) {
+    async *watch({ namespace, labelSelector, resourceVersion, timeoutSeconds, idleMs, signal }) {
       const query = {
-        ...selectors(selection),
+        labelSelector,
         watch: true,
         allowWatchBookmarks: true,
         resourceVersion,
@@ -212,7 +199,7 @@ export function createResource<T extends KubeObject>(
       const what = `watch ${title}`;
       const request: Call = {
         method: 'GET',
-        path: path({ namespace: selection.namespace }, query),
+        path: path({ namespace }, query),
         signal,
         what,
       };
@@ -232,10 +219,6 @@ function queryText(query: Query): string {
     value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
   );
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
-}
-
-function selectors({ labelSelector, fieldSelector }: Selection): Query {
-  return { labelSelector, fieldSelector };
 }
 
 /** Undefined when what was to be read or changed is not there. */

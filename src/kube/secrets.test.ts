@@ -30,8 +30,7 @@ beforeEach(async () => {
   api.calls.length = 0;
 });
 
-const revealed = async (options = {}) =>
-  (await reader.read(name, options))?.values.get('aws_secret_access_key')?.reveal();
+const revealed = async () => (await reader.read(name))?.values.get('aws_secret_access_key')?.reveal();
 
 describe('a Secret', () => {
   test('gives its values to who asks for them, and shows them to nobody', async () => {
@@ -48,11 +47,12 @@ describe('a Secret', () => {
     expect(api.calls).toEqual(['get secrets chains/aws-keys']);
   });
 
-  test('shows its new values after half a minute, or at once when asked', async () => {
+  test('shows its new values after half a minute, or at once when the old ones are to be forgotten', async () => {
     await revealed();
     await secrets.patch(name, { data: write('planted-2').data }, { type: 'merge' });
     expect(await revealed()).toBe('planted-1');
-    expect(await revealed({ fresh: true })).toBe('planted-2');
+    reader.forget();
+    expect(await revealed()).toBe('planted-2');
     await secrets.patch(name, { data: write('planted-3').data }, { type: 'merge' });
     await clock.advance(30_000);
     expect(await revealed()).toBe('planted-3');
@@ -68,8 +68,20 @@ describe('a Secret', () => {
   test('that is found to be gone is forgotten at once', async () => {
     await revealed();
     await secrets.delete(name);
-    expect(await reader.read(name, { fresh: true })).toBeUndefined();
+    reader.forget();
     expect(await reader.read(name)).toBeUndefined();
+  });
+
+  test('that was asked for before the old values were to be forgotten is not kept', async () => {
+    const before = revealed();
+    reader.forget();
+    const after = revealed();
+    expect(await before).toBe('planted-1');
+    await secrets.patch(name, { data: write('planted-2').data }, { type: 'merge' });
+    await after;
+    reader.forget();
+    expect(await revealed()).toBe('planted-2');
+    expect(api.calls.filter((call) => call.startsWith('get'))).toHaveLength(3);
   });
 
   test('can be held and released, also when it is gone', async () => {

@@ -29,11 +29,10 @@ const secrets: ResourceDefinition<SecretObject> = {
 };
 
 export interface SecretReader {
-  /** Undefined when there is none. At most `ttlMs` old; `fresh` reads anew. */
-  read(
-    name: ObjectName,
-    options?: CallOptions & { readonly fresh?: boolean },
-  ): Promise<SecretObject | undefined>;
+  /** Undefined when there is none. At most `ttlMs` old, and read after the last `forget`. */
+  read(name: ObjectName, options?: CallOptions): Promise<SecretObject | undefined>;
+  /** Somebody says that Secrets have changed: each is read anew when it is asked for next. */
+  forget(): void;
   /** Keeps the Secret from vanishing. Undefined when it is not there. Rejects with a conflict as finalizer.ts says. */
   hold(name: ObjectName, finalizer: string, options?: CallOptions): Promise<SecretObject | undefined>;
   /** Takes the finalizer away; nothing to do when it or the Secret is gone. */
@@ -55,6 +54,8 @@ export function createSecretReader({ client, clock, ttlMs = 30_000 }: SecretRead
   const resource = client.resource(secrets);
   const kept = new Map<string, { readonly secret: SecretObject; readonly at: number }>();
   const underWay = new Map<string, Promise<SecretObject | undefined>>();
+  /** Goes up with each `forget`: what was asked for before it is not kept. */
+  let age = 0;
 
   function keep(name: ObjectName, secret: SecretObject | undefined): SecretObject | undefined {
     const now = clock.monotonic();
@@ -67,22 +68,30 @@ export function createSecretReader({ client, clock, ttlMs = 30_000 }: SecretRead
   async function get(name: ObjectName): Promise<SecretObject | undefined> {
     const key = keyOf(name);
     // Shared, so not bound to the signal of whoever asks first; the client's own deadline ends it.
-    const call =
-      underWay.get(key) ??
-      resource
-        .get(name)
-        .then((secret) => keep(name, secret))
-        .finally(() => underWay.delete(key));
+    const known = underWay.get(key);
+    if (known !== undefined) return known;
+    const askedAt = age;
+    const call = resource
+      .get(name)
+      .then((secret) => (askedAt === age ? keep(name, secret) : secret))
+      .finally(() => {
+        if (underWay.get(key) === call) underWay.delete(key);
+      });
     underWay.set(key, call);
     return call;
   }
 
   return {
-    async read(name, { signal, fresh } = {}) {
+    async read(name, { signal } = {}) {
       signal?.throwIfAborted();
       const last = kept.get(keyOf(name));
-      if (last !== undefined && fresh !== true && clock.monotonic() - last.at < ttlMs) return last.secret;
+      if (last !== undefined && clock.monotonic() - last.at < ttlMs) return last.secret;
       return get(name);
+    },
+    forget() {
+      age += 1;
+      kept.clear();
+      underWay.clear();
     },
     async hold(name, finalizer, options) {
       const secret = await get(name);

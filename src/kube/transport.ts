@@ -1,8 +1,11 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import { toError } from '../runtime/errors.ts';
 import type { Counter } from '../runtime/metrics.ts';
 import { type ConnectionOptions, createConnections } from './connections.ts';
-import { createCredentials } from './credentials.ts';
+import { type Credentials, createCredentials } from './credentials.ts';
 import { KubeError } from './errors.ts';
 
 export interface Call {
@@ -19,6 +22,8 @@ export interface Call {
 export interface Answer {
   readonly status: number;
   readonly text: string;
+  /** The header in which an overloaded server says, in plain text, when to come again. Whole seconds in Kubernetes. */
+  readonly retryAfter: string | undefined;
 }
 
 export interface Transport {
@@ -32,6 +37,7 @@ export interface Transport {
 
 export interface TransportOptions extends ConnectionOptions {
   readonly deadlineMs: number;
+  readonly clock: Clock;
   readonly userAgent: string;
   /** Counts every answer by its status; `<error>`, as in client-go, where none came. */
   readonly requests?: Counter<'code' | 'method' | 'host'> | undefined;
@@ -42,19 +48,17 @@ export interface TransportOptions extends ConnectionOptions {
  * (`proxyEnv` of its pools), and takes a ready TLS context.
  */
 export function createTransport(options: TransportOptions): Transport {
-  const { target, deadlineMs, userAgent, requests } = options;
+  const { target, deadlineMs, clock, userAgent, requests } = options;
   const base = new URL(target.cluster.server);
   const prefix = base.pathname.replace(/\/$/, '');
-  const credentials = createCredentials(target, deadlineMs);
+  const credentials = createCredentials(options);
   const connections = createConnections(options);
   const isTls = base.protocol === 'https:';
   const request = isTls ? httpsRequest : httpRequest;
   const host = base.hostname.replace(/^\[|\]$/g, '');
   const port = base.port || (isTls ? 443 : 80);
 
-  async function prepare(call: Call, kind: 'calls' | 'watches'): Promise<ClientRequest> {
-    const signed = await credentials();
-    call.signal?.throwIfAborted();
+  function requestFor(call: Call, kind: 'calls' | 'watches', signed: Credentials): ClientRequest {
     const headers: Record<string, string> = {
       accept: 'application/json',
       'user-agent': userAgent,
@@ -68,31 +72,36 @@ export function createTransport(options: TransportOptions): Transport {
     return request({ agent, host, port, method: call.method, path: prefix + call.path, headers });
   }
 
-  /** Resolves with the head of the answer. `use` reads the rest, still under the deadline for calls. */
+  /** Resolves with what `use` makes of the answer, whose head is there by then. The deadline holds until that is done. */
   async function run<T>(
     call: Call,
     kind: 'calls' | 'watches',
-    use: (answer: IncomingMessage) => Promise<T> | T,
+    use: (answer: IncomingMessage, sent: ClientRequest) => Promise<T> | T,
   ): Promise<T> {
-    const sent = await prepare(call, kind);
-    const deadline = setTimeout(() => {
-      sent.destroy(new Error(`no answer within ${deadlineMs / 1000} s`));
-    }, deadlineMs);
-    const abort = () => sent.destroy(new Error('aborted', { cause: call.signal?.reason }));
-    call.signal?.addEventListener('abort', abort, { once: true });
-    // `close` is the last event of a request, whatever became of it.
-    sent.once('close', () => call.signal?.removeEventListener('abort', abort));
+    const { signal = new AbortController().signal } = call;
+    const signed = await credentials(signal);
+    signal.throwIfAborted();
+    const sent = requestFor(call, kind, signed);
     let code = '<error>';
     try {
-      const answer = await headOf(sent, call.body);
-      code = String(answer.statusCode);
-      return await use(answer);
+      return await withDeadline(
+        { signal, deadlineMs, clock, what: 'waiting for the answer' },
+        async (until) => {
+          endWith(sent, until);
+          try {
+            const answer = await headOf(sent, call.body);
+            code = String(answer.statusCode);
+            return await use(answer, sent);
+          } catch (error) {
+            // What the connection says of its end does not tell why.
+            throw until.aborted ? until.reason : error;
+          }
+        },
+      );
     } catch (error) {
       // The server may have closed a kept connection just as we took it; what only reads can be said again.
-      const again = call.method === 'GET' && sent.reusedSocket && isReset(error) && !call.signal?.aborted;
-      if (!again) throw error;
+      if (call.method !== 'GET' || !sent.reusedSocket || !isReset(error)) throw error;
     } finally {
-      clearTimeout(deadline);
       requests?.inc({ code, method: call.method, host: base.host });
     }
     return run(call, kind, use);
@@ -114,15 +123,26 @@ export function createTransport(options: TransportOptions): Transport {
         run(call, 'calls', async (answer) => ({
           status: answer.statusCode ?? 0,
           text: await readText(answer),
+          retryAfter: answer.headers['retry-after'],
         })),
       ),
     open: (call) =>
       orKubeError(
         call,
-        run(call, 'watches', (answer) => answer),
+        run(call, 'watches', (answer, sent) => {
+          if (call.signal !== undefined) endWith(sent, call.signal);
+          return answer;
+        }),
       ),
     close: () => connections.close(),
   };
+}
+
+/** Ends the request when the signal is aborted. `close` is the last event of a request, whatever became of it. */
+function endWith(sent: ClientRequest, signal: AbortSignal): void {
+  const end = () => sent.destroy(toError(signal.reason));
+  signal.addEventListener('abort', end, { once: true });
+  sent.once('close', () => signal.removeEventListener('abort', end));
 }
 
 /** Sends the request. Errors after the head are the answer's to tell; here they only must not go unheard. */

@@ -42,7 +42,7 @@ export function parseEvent(call: Call, line: string): Exclude<RawEvent, { type: 
 }
 
 /** The error for an answer outside of 200 to 299. Proxies and dying servers answer in plain text. */
-export function refusal(call: Call, { status, text }: Answer): KubeError {
+export function refusal(call: Call, { status, text, retryAfter }: Answer): KubeError {
   let body: StatusBody = { message: text.trim().slice(0, 300) || `HTTP ${status}` };
   try {
     const parsed: StatusBody & { kind?: string } = JSON.parse(text);
@@ -50,7 +50,13 @@ export function refusal(call: Call, { status, text }: Answer): KubeError {
   } catch {
     // Plain text then.
   }
-  return new KubeError(call.what, { status, reason: body.reason ?? `HTTP${status}`, body });
+  const retryAfterSeconds = body.details?.retryAfterSeconds ?? (Number(retryAfter) || undefined);
+  return new KubeError(call.what, {
+    status,
+    reason: body.reason ?? `HTTP${status}`,
+    body,
+    retryAfterSeconds,
+  });
 }
 
 /** Splits a streamed answer into its lines. Fails when nothing comes for `idleMs`: the other side may be gone. */
@@ -59,12 +65,16 @@ export async function* lines(
   answer: IncomingMessage,
   idleMs: number,
 ): AsyncGenerator<string, void> {
-  const status = answer.statusCode ?? 0;
-  if (status !== 200) throw refusal(call, { status, text: await readText(answer) });
+  // Node's own timer, since it begins anew with each byte.
   answer.setTimeout(idleMs, () => answer.destroy(new Error(`silent for ${idleMs / 1000} s`)));
-  answer.setEncoding('utf8');
+  const status = answer.statusCode ?? 0;
   let rest = '';
   try {
+    if (status !== 200) {
+      const retryAfter = answer.headers['retry-after'];
+      throw refusal(call, { status, text: await readText(answer), retryAfter });
+    }
+    answer.setEncoding('utf8');
     for await (const chunk of answer) {
       rest += chunk;
       let start = 0;
@@ -75,6 +85,7 @@ export async function* lines(
       rest = rest.slice(start);
     }
   } catch (cause) {
+    if (cause instanceof KubeError) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new KubeError(call.what, { status: 0, reason: 'NoAnswer', body: { message }, cause });
   }

@@ -38,3 +38,49 @@ test.for([
 ] as const)('a balancer checks by client.health: %s', ([, health, wished]) => {
   expect(healthOf(health)).toEqual({ ...wished, intervalSeconds: 10 });
 });
+
+const everywhere = 'arn:aws:iam::123456789012:server-certificate/everywhere';
+const here = 'arn:aws:acm:us-east-1:123456789012:certificate/here';
+
+const spec: NetworkSpec = networkSpec.parse({
+  client: {
+    image: 'example.org/chain:1',
+    ports: [
+      { name: 'rpc', port: 8545 },
+      { name: 'disc', port: 30303, protocol: 'UDP' },
+    ],
+  },
+  placements: [
+    { name: 'a', credentialRef: { name: 'aws' }, aws: { region: 'us-east-1', instanceType: 't3.small' } },
+  ],
+  balancer: {
+    type: 'Network',
+    ports: [
+      { port: 443, targetPort: 'rpc', protocol: 'TLS', certificateArn: everywhere },
+      { port: 8443, targetPort: 'rpc', protocol: 'TLS', certificateArn: everywhere },
+      { port: 443, targetPort: 'disc', protocol: 'UDP' },
+    ],
+  },
+});
+
+const certificatesFor = (member: unknown) => {
+  const scope = { owner: { cluster: 'c', network: 'chains/dev', placement: 'a' }, spec: member };
+  const { balancer } = fabricWish({ scope, spec, members: [], balanced: true });
+  return balancer?.ports.map(({ protocol, port, certificate }) => [`${protocol} ${port}`, certificate]);
+};
+
+test('a certificate of the placement wins over that of the port, and no other port has to do with it', () => {
+  expect(certificatesFor({ certificates: [{ port: 443, certificateArn: here }] })).toEqual([
+    ['TLS 443', here],
+    ['TLS 8443', everywhere],
+    ['UDP 443', undefined],
+  ]);
+});
+
+test('without one of its own, a placement shows that of the port', () => {
+  expect(certificatesFor({})).toEqual([
+    ['TLS 443', everywhere],
+    ['TLS 8443', everywhere],
+    ['UDP 443', undefined],
+  ]);
+});

@@ -1,4 +1,5 @@
 /** From what a Network or Node says to what should stand around its machines. Pure. */
+import { z } from 'zod';
 import type { Client } from '../api/client.ts';
 import type { NetworkSpec } from '../api/network.ts';
 import type { Security } from '../api/security.ts';
@@ -33,6 +34,11 @@ function expand(rule: Rule, client: Client): FirewallRule[] {
   return [{ protocol: rule.protocol ?? 'All', ...(rule.portRange && { ports: rule.portRange }), cidrs }];
 }
 
+/** What a cloud whose certificates hold in one region only lets a placement say. */
+const placementCertificates = z.object({
+  certificates: z.array(z.object({ port: z.int(), certificateArn: z.string() })).default([]),
+});
+
 /** `members`: ids of the machines that belong into the balancer's pools. */
 export function fabricWish(options: {
   readonly scope: Scope;
@@ -44,15 +50,21 @@ export function fabricWish(options: {
   const { client, balancer } = spec;
   const wish = { scope, ...firewallRules(spec) };
   if (balancer === undefined || !balanced) return wish;
+  const { certificates } = placementCertificates.parse(scope.spec);
   const ports = balancer.ports.flatMap(({ port, targetPort, protocol, certificateArn }): BalancerPort[] => {
     const target = client.ports?.find(({ name }) => name === targetPort);
     if (target === undefined) return [];
+    const spoken = protocol ?? (balancer.type === 'Application' ? 'HTTP' : target.protocol);
+    const own = certificates.find((one) => one.port === port)?.certificateArn;
+    const certificate = own ?? certificateArn;
+    // UDP may have the same port beside TLS.
+    const secure = spoken === 'TLS' || spoken === 'HTTPS';
     return [
       {
         port,
         targetPort: target.port,
-        protocol: protocol ?? (balancer.type === 'Application' ? 'HTTP' : target.protocol),
-        ...(certificateArn !== undefined && { certificate: certificateArn }),
+        protocol: spoken,
+        ...(secure && certificate !== undefined && { certificate }),
       },
     ];
   });

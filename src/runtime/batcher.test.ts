@@ -37,7 +37,7 @@ describe('a batcher', () => {
     await clock.advance(1);
     expect(sent).toEqual([{ key: 'r', ids: [1, 2] }]);
     expect(await Promise.all(answers)).toEqual(['answer 1', 'answer 2']);
-    expect(batcher.open).toBe(0);
+    expect(clock.pending()).toBe(0);
   });
 
   test('waits no longer than the longest wait, however steadily items come', async () => {

@@ -21,8 +21,6 @@ export interface BatcherOptions<Item, Result> {
 export interface Batcher<Item, Result> {
   /** Resolves or rejects with the item's own answer. */
   add(item: Item): Promise<Result>;
-  /** Items added and not answered yet. */
-  readonly open: number;
 }
 
 interface Waiter<Item, Result> {
@@ -41,7 +39,6 @@ interface Batch<Item, Result> {
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
   const { idleMs, maxMs, maxItems, keyOf, run, clock } = options;
   const batches = new Map<string, Batch<Item, Result>>();
-  let open = 0;
 
   function begin(key: string): Batch<Item, Result> {
     const cancelMax = clock.after(maxMs, () => send(key));
@@ -69,7 +66,6 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     } catch (error) {
       results = waiters.map(() => toError(error));
     }
-    open -= waiters.length;
     for (const [position, waiter] of waiters.entries()) {
       if (position >= results.length)
         waiter.reject(new Error(`batch ${key}: no answer for item ${position}`));
@@ -81,13 +77,9 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   }
 
   return {
-    get open() {
-      return open;
-    },
     add(item) {
       const key = keyOf(item);
       const batch = batches.get(key) ?? begin(key);
-      open += 1;
       return new Promise((resolve, reject) => {
         batch.waiters.push({ item, resolve, reject });
         batch.cancelIdle();

@@ -31,7 +31,6 @@ describe('a budget', () => {
     for (let n = 0; n < 8; n++) take('a');
     await clock.settle();
     expect(granted.length).toBe(5);
-    expect(budgets.waiting('launch')).toBe(3);
     await clock.advance(500);
     expect(granted.length).toBe(6);
     await clock.advance(1_000);
@@ -97,13 +96,11 @@ describe('a budget', () => {
         budgets.empty('launch');
         if (n < throttlings - 1) await clock.advance(apartMs);
       }
-      const before = clock.monotonic();
       take('a');
-      while (budgets.waiting('launch') > 0) await clock.advance(50);
-      return clock.monotonic() - before;
+      await clock.advance(60_000);
+      return waits.at(-1)?.[1] ?? 0;
     };
     const together = await waitAfter(5, 0);
-    await clock.advance(60_000);
     const apart = await waitAfter(3, 1_000);
     expect(apart).toBeGreaterThan(together * 2);
   });
@@ -133,7 +130,6 @@ describe('a budget', () => {
     const left = budgets.take('launch', 1, { flow: 'b', signal: leaving.signal, deadlineMs: 60_000 });
     leaving.abort(new Error('stopped'));
     await expect(left).rejects.toThrow('stopped');
-    expect(budgets.waiting('launch')).toBe(0);
     expect(clock.pending()).toBe(0);
   });
 

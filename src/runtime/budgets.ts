@@ -28,8 +28,6 @@ export interface Budgets<Bucket extends string> {
   giveBack(bucket: Bucket, units: number): void;
   /** The provider throttled us: others spend from the same limit. Nothing is left, and refilling starts slowly. */
   empty(bucket: Bucket): void;
-  /** Calls waiting now. */
-  waiting(bucket: Bucket): number;
 }
 
 export class BudgetExceeded extends Error {
@@ -55,7 +53,6 @@ export function createBudgets<Bucket extends string>(options: BudgetsOptions<Buc
     },
     giveBack: (name, units) => bucketOf(name).giveBack(units),
     empty: (name) => bucketOf(name).empty(),
-    waiting: (name) => bucketOf(name).waiting,
   };
 }
 
@@ -87,12 +84,6 @@ class TokenBucket {
     this.#clock = clock;
     this.#tokens = limit.burst;
     this.#filledAt = clock.monotonic();
-  }
-
-  get waiting(): number {
-    let sum = 0;
-    for (const waiters of this.#flows.values()) sum += waiters.length;
-    return sum;
   }
 
   take(units: number, { flow, signal, deadlineMs }: TakeOptions): Promise<void> {

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { again, type ControllerOptions, done, type Outcome, runController } from './controller.ts';
-import { TerminalError } from './errors.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import type { Logger } from './logger.ts';
 import { WorkQueue } from './queue.ts';
@@ -110,6 +109,21 @@ describe('a controller', () => {
     ]);
   });
 
+  test('repeats no pass before whoever refused wants to be asked again', async () => {
+    const at: number[] = [];
+    start(
+      async () => {
+        at.push(clock.monotonic());
+        if (at.length === 1) throw new Error('overloaded');
+        return done;
+      },
+      { askedPauseMs: () => 20_000 },
+    );
+    queue.add('a');
+    await clock.advance(60_000);
+    expect(at).toEqual([0, 30_000]);
+  });
+
   test('begins the backoff anew after a pass that went well', async () => {
     const at: number[] = [];
     start(async () => {
@@ -122,18 +136,6 @@ describe('a controller', () => {
     expect(at).toEqual([0, 1_000, 3_000, 3_000, 4_000]);
   });
 
-  test('does not repeat a pass that failed for good', async () => {
-    let passes = 0;
-    start(async () => {
-      passes += 1;
-      throw new TerminalError('the spec is wrong');
-    });
-    queue.add('a');
-    await clock.advance(3_600_000);
-    expect(passes).toBe(1);
-    expect(lines.map((line) => line.message)).toEqual(['pass failed for good']);
-  });
-
   test('takes a throw before the first promise, and one of no Error, for a failed pass', async () => {
     start((key) => {
       if (key === 'a') throw new Error('at once');
@@ -143,7 +145,6 @@ describe('a controller', () => {
     queue.add('b');
     await clock.settle();
     expect(lines.map((line) => line.fields.error)).toEqual(['at once', 'a string']);
-    expect(queue.failures('a')).toBe(1);
   });
 
   test('logs a lost race at debug only', async () => {
@@ -151,7 +152,59 @@ describe('a controller', () => {
     queue.add('a');
     await clock.settle();
     expect(lines.map((line) => line.level)).toEqual(['debug']);
-    expect(queue.failures('a')).toBe(1);
+  });
+
+  test('tells a failure while the key is still held back, and a failure to tell changes nothing', async () => {
+    const told: string[] = [];
+    let passes = 0;
+    start(
+      async () => {
+        passes += 1;
+        throw new Error(`pass ${passes}`);
+      },
+      {
+        onFailure: async (key, error) => {
+          queue.add(key);
+          told.push(`${key} ${error}`);
+          await clock.sleep(500);
+          if (passes === 1) throw new Error('nobody listens');
+        },
+      },
+    );
+    queue.add('a');
+    await clock.advance(400);
+    expect(told).toEqual(['a Error: pass 1']);
+    await clock.advance(200);
+    expect(told).toEqual(['a Error: pass 1', 'a Error: pass 2']);
+    expect(lines.map(({ level, message }) => `${level}: ${message}`)).toEqual([
+      'error: pass failed',
+      'debug: failure could not be told',
+      'error: pass failed',
+    ]);
+  });
+
+  test('does not tell a lost race', async () => {
+    const told: string[] = [];
+    start(() => Promise.reject(new Error('conflict')), {
+      isExpected: () => true,
+      onFailure: async (key) => void told.push(key),
+    });
+    queue.add('a');
+    await clock.settle();
+    expect(lines).toHaveLength(1);
+    expect(told).toEqual([]);
+  });
+
+  test('does not tell of a pass that ended because it had to', async () => {
+    const told: string[] = [];
+    const { reconcile } = held();
+    start(reconcile, { onFailure: async (key) => void told.push(key) });
+    queue.add('a');
+    await clock.settle();
+    stop.abort(new Error('SIGTERM'));
+    await clock.advance(5_000);
+    await running;
+    expect(told).toEqual([]);
   });
 
   test('aborts a pass at its deadline, and says so', async () => {

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import { withDeadline } from './deadline.ts';
-import { describeError, TerminalError } from './errors.ts';
+import { describeError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import type { WorkQueue } from './queue.ts';
@@ -31,6 +31,13 @@ export interface ControllerOptions {
   readonly graceMs?: number;
   /** Errors that come with the trade, such as a lost race: retried all the same, logged at debug. */
   readonly isExpected?: (error: unknown) => boolean;
+  /** How long whoever refused asked to be left alone; 0 when it did not. The pass is not repeated before. */
+  readonly askedPauseMs?: (error: unknown) => number;
+  /**
+   * Called after a pass that failed otherwise and is to be repeated, so that it can be said where users look. The key is
+   * held back until then. What this throws is logged at debug and goes nowhere: the failed pass stays the story.
+   */
+  readonly onFailure?: (key: string, error: unknown, signal: AbortSignal) => Promise<void>;
   readonly metrics?: ControllerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -40,7 +47,7 @@ export interface ControllerOptions {
 
 /**
  * Takes keys off the queue and runs a pass over each, until the signal; resolves when the last pass has ended. The
- * queue is the only retry: a pass that throws is repeated after the key's backoff, a TerminalError is not.
+ * queue is the only retry: a pass that throws is repeated after the key's backoff.
  */
 export async function runController(options: ControllerOptions): Promise<void> {
   const { name: controller, concurrency, queue, metrics, clock, signal, graceMs = 5_000 } = options;
@@ -57,7 +64,6 @@ export async function runController(options: ControllerOptions): Promise<void> {
   metrics?.maxConcurrent.set({ controller }, concurrency);
   for (const result of ['success', 'requeue_after', 'error']) metrics?.passes.inc({ controller, result }, 0);
   metrics?.errors.inc({ controller }, 0);
-  metrics?.terminalErrors.inc({ controller }, 0);
 
   let active = 0;
   const showActive = (change: number) => {
@@ -78,6 +84,9 @@ export async function runController(options: ControllerOptions): Promise<void> {
   cancelGrace();
 }
 
+/** What is told of a failure must not take longer than the failure. */
+const tellDeadlineMs = 10_000;
+
 async function runPass(options: ControllerOptions, key: string, signal: AbortSignal): Promise<void> {
   const { name: controller, queue, reconcile, deadlineMs, metrics, logger, clock } = options;
   const startedAt = clock.monotonic();
@@ -97,21 +106,35 @@ async function runPass(options: ControllerOptions, key: string, signal: AbortSig
     metrics?.passes.inc({ controller, result: 'error' });
     metrics?.errors.inc({ controller });
     handleError(options, key, error);
+    await tellFailure(options, key, error, signal);
   } finally {
     metrics?.passSeconds.observe({ controller }, (clock.monotonic() - startedAt) / 1000);
   }
 }
 
 function handleError(options: ControllerOptions, key: string, error: unknown): void {
-  const { name: controller, queue, metrics, logger, isExpected } = options;
+  const { name: controller, queue, logger, isExpected, askedPauseMs } = options;
   const fields = { controller, key, error: describeError(error) };
-  if (error instanceof TerminalError) {
-    queue.forget(key);
-    metrics?.terminalErrors.inc({ controller });
-    logger.error(fields, 'pass failed for good');
-    return;
-  }
-  const retryInMs = Math.round(queue.retry(key));
+  const retryInMs = Math.round(queue.retry(key, askedPauseMs?.(error)));
   if (isExpected?.(error)) logger.debug({ ...fields, retryInMs }, 'pass lost a race');
   else logger.error({ ...fields, retryInMs }, 'pass failed');
+}
+
+async function tellFailure(
+  options: ControllerOptions,
+  key: string,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name: controller, onFailure, isExpected, logger, clock } = options;
+  // A pass that was told to end did not fail.
+  if (onFailure === undefined || signal.aborted || isExpected?.(error)) return;
+  try {
+    await withDeadline(
+      { signal, deadlineMs: tellDeadlineMs, clock, what: `telling the failure of ${controller} ${key}` },
+      async (tellSignal) => await onFailure(key, error, tellSignal),
+    );
+  } catch (second) {
+    logger.debug({ controller, key, error: describeError(second) }, 'failure could not be told');
+  }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withDeadline } from './deadline.ts';
+import { unlessAborted, withDeadline } from './deadline.ts';
 import { createFakeClock } from './fake-clock.ts';
 
 const never = (signal: AbortSignal) =>
@@ -34,4 +34,20 @@ test('work that ends in time leaves nothing behind', async () => {
   const { signal } = new AbortController();
   expect(await withDeadline({ signal, deadlineMs: 500, clock, what: 'x' }, async () => 7)).toBe(7);
   expect(clock.pending()).toBe(0);
+});
+
+test('work that heeds no signal is left when all is to end, and its own end goes unheard', async () => {
+  const stop = new AbortController();
+  const work = Promise.withResolvers<number>();
+  const left = expect(unlessAborted(stop.signal, work.promise)).rejects.toThrow('SIGTERM');
+  stop.abort(new Error('SIGTERM'));
+  await left;
+  work.reject(new Error('late'));
+  await expect(unlessAborted(stop.signal, Promise.resolve(7))).rejects.toThrow('SIGTERM');
+});
+
+test('work that ends first is what counts', async () => {
+  const { signal } = new AbortController();
+  expect(await unlessAborted(signal, Promise.resolve(7))).toBe(7);
+  await expect(unlessAborted(signal, Promise.reject(new Error('no')))).rejects.toThrow('no');
 });

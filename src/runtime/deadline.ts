@@ -32,3 +32,19 @@ export async function withDeadline<T>(
     signal.removeEventListener('abort', pass);
   }
 }
+
+/**
+ * What `work` resolves to, or the signal's reason when that comes first: for work that heeds no signal. It is left running
+ * then, so there has to be something else that ends it.
+ */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const leave = () => aborted.reject(signal.reason);
+  if (signal.aborted) leave();
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([aborted.promise, work]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}

@@ -1,8 +1,3 @@
-/** Trying again cannot help: the queue drops the key until something about its object changes. */
-export class TerminalError extends Error {
-  override readonly name = 'TerminalError';
-}
-
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(`thrown, but no error: ${String(thrown)}`);
 }

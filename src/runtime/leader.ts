@@ -58,7 +58,8 @@ export interface ElectionOptions {
  * Leader election on a Lease, as in client-go, with two differences. `held` is not a memory of having been elected:
  * it is true only while, by our own monotonic clock, nobody else can have taken over, counted from before the last
  * renewal was sent. So a process that was frozen for a minute knows at once that it does not lead. And losing the
- * Lease does not end the process: work stops, and it stands for election again.
+ * Lease is not the end here: work stops, and it stands for election again. Whether the process goes on is not decided
+ * here; that of the operator ends with its work.
  */
 export class Election implements Leadership {
   readonly #options: Required<Omit<ElectionOptions, 'onChange'>> & Pick<ElectionOptions, 'onChange'>;

@@ -33,7 +33,6 @@ export interface QueueMetrics {
 export interface ControllerMetrics {
   readonly passes: Counter<'controller' | 'result'>;
   readonly errors: Counter<'controller'>;
-  readonly terminalErrors: Counter<'controller'>;
   readonly passSeconds: Histogram<'controller'>;
   readonly activeWorkers: Gauge<'controller'>;
   readonly maxConcurrent: Gauge<'controller'>;

@@ -1,14 +1,25 @@
-/** Runs `work` over all items, at most `workers` at once. The first error ends it. */
+/**
+ * Runs `work` over all items, at most `workers` at once. After an error no further item is begun. Rejects with the first
+ * error, but not before all work that was begun has ended: it would go on behind the back of whoever repeats the whole.
+ */
 export async function inParallel<T>(
   workers: number,
   items: readonly T[],
   work: (item: T, position: number) => Promise<void>,
 ): Promise<void> {
-  let next = 0;
+  // One iterator for all workers: each takes what comes next.
+  const left = items.entries();
+  const errors: unknown[] = [];
   const worker = async () => {
-    for (let position = next++; position < items.length; position = next++) {
-      for (const item of items.slice(position, position + 1)) await work(item, position);
+    for (const [position, item] of left) {
+      if (errors.length > 0) return;
+      try {
+        await work(item, position);
+      } catch (error) {
+        errors.push(error);
+      }
     }
   };
   await Promise.all(Array.from({ length: Math.min(workers, items.length) }, worker));
+  if (errors.length > 0) throw errors[0];
 }

@@ -103,7 +103,6 @@ describe('a work queue', () => {
   test('doubles the backoff of a key with each failure, up to its most, and forgets it on success', async () => {
     const delays = Array.from({ length: 8 }, () => queue.retry('a'));
     expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
-    expect(queue.failures('a')).toBe(8);
     queue.forget('a');
     expect(queue.retry('a')).toBe(1_000);
     expect(queue.retry('b')).toBe(1_000);
@@ -114,13 +113,13 @@ describe('a work queue', () => {
     expect(low.retry('a')).toBe(500);
   });
 
-  test('tells how long the oldest key has been ready', async () => {
-    queue.add('a');
-    await clock.advance(700);
-    queue.add('b');
-    expect(queue.oldestAgeMs).toBe(700);
-    await drain();
-    expect(queue.oldestAgeMs).toBe(0);
+  test('waits as long as was asked for, where that is longer, and not with all keys till the same moment', () => {
+    let random = 0;
+    const asked = new WorkQueue({ name: 'test', clock, random: () => random });
+    expect(asked.retry('a', 30_000)).toBe(30_000);
+    random = 1;
+    expect(asked.retry('b', 30_000)).toBe(45_000);
+    expect(asked.retry('c', 600)).toBe(1_000);
   });
 
   test('gives nothing and takes nothing once closed', async () => {

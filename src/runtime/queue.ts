@@ -56,12 +56,6 @@ export class WorkQueue {
     return this.#ready.size + this.#heldBack.size;
   }
 
-  /** How long the key that has been ready longest has been so; 0 when none is. */
-  get oldestAgeMs(): number {
-    const [first] = this.#ready.values();
-    return first === undefined ? 0 : this.#clock.monotonic() - first;
-  }
-
   add(key: string): void {
     if (this.#closed) return;
     const lines = this.#running.has(key) ? this.#heldBack : this.#ready;
@@ -82,13 +76,16 @@ export class WorkQueue {
     this.#arm();
   }
 
-  /** Adds the key after its backoff, which grows until `forget`. Returns the delay in milliseconds. */
-  retry(key: string): number {
+  /**
+   * Adds the key after its backoff, which grows until `forget`. Not before `atLeastMs`, for which whoever could not serve
+   * us asked, and not all keys right then. Returns the delay in milliseconds.
+   */
+  retry(key: string, atLeastMs = 0): number {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     this.#metrics?.retries.inc(this.#labels);
     const fullMs = Math.min(this.#baseMs * 2 ** failures, this.#maxMs);
-    const delayMs = fullMs * (0.5 + 0.5 * this.#random());
+    const delayMs = Math.max(fullMs * (0.5 + 0.5 * this.#random()), atLeastMs * (1 + 0.5 * this.#random()));
     this.addAfter(key, delayMs);
     return delayMs;
   }
@@ -96,11 +93,6 @@ export class WorkQueue {
   /** The key's backoff starts anew. */
   forget(key: string): void {
     this.#failures.delete(key);
-  }
-
-  /** How often the key failed since `forget`. */
-  failures(key: string): number {
-    return this.#failures.get(key) ?? 0;
   }
 
   /** Begins the turn of the next key; the caller owes `done(key)`. Undefined when closed or aborted. */

@@ -5,87 +5,79 @@ interface Entry {
 
 /** Keys by due time, earliest first. One time per key: the earliest asked for wins. */
 export class Schedule {
-  /** A binary heap. Entries that `#due` no longer confirms are left in and skipped when they surface. */
+  /** A binary heap. */
   readonly #heap: Entry[] = [];
-  readonly #due = new Map<string, number>();
-
-  get size(): number {
-    return this.#due.size;
-  }
+  /** Where each key is in the heap, so that one that is dropped leaves nothing behind. */
+  readonly #places = new Map<string, number>();
 
   put(key: string, at: number): void {
-    const known = this.#due.get(key);
-    if (known !== undefined && known <= at) return;
-    this.#due.set(key, at);
-    this.#heap.push({ key, at });
-    this.#rise(this.#heap.length - 1);
+    const place = this.#places.get(key);
+    if (place !== undefined && this.#at(place) <= at) return;
+    this.#rise({ key, at }, place ?? this.#heap.length);
   }
 
   drop(key: string): void {
-    this.#due.delete(key);
+    const place = this.#places.get(key);
+    if (place === undefined) return;
+    this.#places.delete(key);
+    const last = this.#heap.pop();
+    // The last one takes its place, unless it was the last.
+    if (last === undefined || last.key === key) return;
+    if (place > 0 && last.at < this.#at((place - 1) >> 1)) this.#rise(last, place);
+    else this.#sink(last, place);
   }
 
   clear(): void {
     this.#heap.length = 0;
-    this.#due.clear();
+    this.#places.clear();
   }
 
   /** When the earliest key falls due. */
   earliest(): number | undefined {
-    return this.#top()?.at;
+    return this.#heap[0]?.at;
   }
 
   /** Takes the earliest key if it is due at `now`. */
   takeDue(now: number): string | undefined {
-    const top = this.#top();
+    const top = this.#heap[0];
     if (top === undefined || top.at > now) return undefined;
-    this.#removeTop();
-    this.#due.delete(top.key);
+    this.drop(top.key);
     return top.key;
   }
 
-  #top(): Entry | undefined {
-    for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
-      if (this.#due.get(top.key) === top.at) return top;
-      this.#removeTop();
+  #set(place: number, entry: Entry): void {
+    this.#heap[place] = entry;
+    this.#places.set(entry.key, place);
+  }
+
+  /** Puts the entry at the place, or as far above as it is earlier than what is there. */
+  #rise(entry: Entry, start: number): void {
+    let place = start;
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      const above = this.#heap[parent];
+      if (above === undefined || above.at <= entry.at) break;
+      this.#set(place, above);
+      place = parent;
     }
-    return undefined;
+    this.#set(place, entry);
   }
 
-  #removeTop(): void {
-    const last = this.#heap.pop();
-    if (last === undefined || this.#heap.length === 0) return;
-    this.#heap[0] = last;
-    this.#sink(0);
-  }
-
-  #rise(start: number): void {
-    for (let child = start; child > 0; ) {
-      const parent = (child - 1) >> 1;
-      if (!this.#swapIfEarlier(child, parent)) return;
-      child = parent;
+  /** Puts the entry at the place, or as far below as it is later than what is there. */
+  #sink(entry: Entry, start: number): void {
+    let place = start;
+    for (;;) {
+      const left = 2 * place + 1;
+      const earlier = this.#at(left + 1) < this.#at(left) ? left + 1 : left;
+      const below = this.#heap[earlier];
+      if (below === undefined || below.at >= entry.at) break;
+      this.#set(place, below);
+      place = earlier;
     }
+    this.#set(place, entry);
   }
 
-  #sink(start: number): void {
-    for (let parent = start; ; ) {
-      const left = 2 * parent + 1;
-      const first = this.#at(left + 1) < this.#at(left) ? left + 1 : left;
-      if (!this.#swapIfEarlier(first, parent)) return;
-      parent = first;
-    }
-  }
-
-  #at(index: number): number {
-    return this.#heap[index]?.at ?? Number.POSITIVE_INFINITY;
-  }
-
-  #swapIfEarlier(child: number, parent: number): boolean {
-    const below = this.#heap[child];
-    const above = this.#heap[parent];
-    if (below === undefined || above === undefined || below.at >= above.at) return false;
-    this.#heap[child] = above;
-    this.#heap[parent] = below;
-    return true;
+  #at(place: number): number {
+    return this.#heap[place]?.at ?? Number.POSITIVE_INFINITY;
   }
 }

@@ -26,16 +26,16 @@ export interface Ground {
 
 export type Stage = Awaited<ReturnType<typeof createStage>>;
 
-export async function createStage(url: string, clock: FakeClock) {
+export async function createStage(url: string, clock: FakeClock, region = REGION) {
   const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'any' };
-  const config = { region: REGION, endpoint: url, credentials, maxAttempts: 1 };
+  const config = { region, endpoint: url, credentials, maxAttempts: 1 };
   const calls: string[] = [];
   const gate: CallGate = (call, run) => {
     calls.push(call.api);
     return run(call.signal);
   };
-  const sdk = await createSdk({ region: REGION, credentials: async () => credentials, gate });
-  const open = () => createFabric({ sdk, cluster: CLUSTER, region: REGION, now: clock.now });
+  const sdk = await createSdk({ region, credentials: async () => credentials, gate });
+  const open = () => createFabric({ sdk, cluster: CLUSTER, region, now: clock.now });
   const { signal } = new AbortController();
   const fabric = open();
   const ec2 = new EC2Client(config);
@@ -102,7 +102,7 @@ export async function createStage(url: string, clock: FakeClock) {
         new CreateSubnetCommand({
           VpcId: Vpc?.VpcId,
           CidrBlock: '10.9.0.0/20',
-          AvailabilityZone: `${REGION}a`,
+          AvailabilityZone: `${region}a`,
           TagSpecifications: tagged('subnet'),
         }),
       );

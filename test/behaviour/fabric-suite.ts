@@ -2,11 +2,14 @@
 import {
   AuthorizeSecurityGroupIngressCommand,
   CreateSecurityGroupCommand,
+  CreateSubnetCommand,
+  CreateTagsCommand,
   DescribeSecurityGroupsCommand,
   DescribeSubnetsCommand,
   RevokeSecurityGroupIngressCommand,
 } from '@aws-sdk/client-ec2';
 import {
+  AddTagsCommand,
   DeleteListenerCommand,
   DeleteLoadBalancerCommand,
   DescribeListenersCommand,
@@ -126,6 +129,82 @@ export function describeFabric(start: () => Promise<Ground>): void {
         ]),
       );
     }
+  });
+
+  describe('tags of what stands', () => {
+    const tagged = (tags: Readonly<Record<string, string>>): FabricWish =>
+      wishFor({ scope: { owner: OWNER, spec: { tags } } });
+    const ids = async () => (await stage.observe(wishFor())).resources.map(({ id }) => id);
+    /** Of everything that stands, by id, without what says whose it is. */
+    const tagsNow = async (): Promise<readonly Record<string, string>[]> => {
+      const all = await ids();
+      const ResourceArns = all.filter((id) => id.startsWith('arn:'));
+      const { TagDescriptions = [] } = await stage.elb.send(new DescribeTagsCommand({ ResourceArns }));
+      const { SecurityGroups = [] } = await stage.ec2.send(
+        new DescribeSecurityGroupsCommand({ GroupIds: all.filter((id) => id.startsWith('sg-')) }),
+      );
+      const lists = [...SecurityGroups, ...TagDescriptions].map(({ Tags = [] }) => Tags);
+      expect(lists).toHaveLength(all.length);
+      return lists.map((list) =>
+        Object.fromEntries(
+          list
+            .map(({ Key = '', Value = '' }) => [Key, Value] as const)
+            .filter(([key]) => key !== 'Name' && !key.startsWith('peerage-')),
+        ),
+      );
+    };
+    const addByHand = async (Tags: { Key: string; Value: string }[]): Promise<void> => {
+      const all = await ids();
+      const ResourceArns = all.filter((id) => id.startsWith('arn:'));
+      await stage.elb.send(new AddTagsCommand({ ResourceArns, Tags }));
+      await stage.ec2.send(
+        new CreateTagsCommand({ Resources: all.filter((id) => id.startsWith('sg-')), Tags }),
+      );
+    };
+
+    test('follow the spec, and the plan says so', async () => {
+      await settle(tagged({ team: 'chain', cost: '12' }));
+
+      const run = await settle(tagged({ team: 'ops', stage: 'live' }));
+
+      expect(run.map((step) => step.replace(/ p-[0-9a-f]+/, ''))).toEqual(
+        ['security group', 'security group', 'load balancer', 'target group', 'listener TCP 8545'].flatMap(
+          (kind) => [
+            `update ${kind}: tag cost is not wished`,
+            expect.stringMatching(
+              new RegExp(`^update ${kind}: tag team is chain, wished is ops; .*stage is not set`),
+            ),
+          ],
+        ),
+      );
+      expect(new Set((await tagsNow()).map((tags) => JSON.stringify(tags, ['stage', 'team'])))).toEqual(
+        new Set([JSON.stringify({ stage: 'live', team: 'ops' })]),
+      );
+      await settle(wishFor());
+      expect(await tagsNow()).toEqual(Array(5).fill({}));
+    });
+
+    test('come on what was made without any', async () => {
+      await settle(wishFor());
+      await settle(tagged({ team: 'chain' }));
+      expect(await tagsNow()).toEqual(Array(5).fill({ team: 'chain' }));
+    });
+
+    test('are mended where somebody changed them, and those of somebody else stay', async () => {
+      await settle(tagged({ team: 'chain' }));
+      await addByHand([
+        { Key: 'team', Value: 'mine' },
+        { Key: 'audit', Value: 'yes' },
+      ]);
+
+      const run = await settle(tagged({ team: 'chain' }));
+
+      expect(run).toHaveLength(5);
+      expect(run.every((step) => step.endsWith(': tag team is mine, wished is chain'))).toBe(true);
+      expect(await tagsNow()).toEqual(Array(5).fill({ team: 'chain', audit: 'yes' }));
+      await settle(wishFor());
+      expect(await tagsNow()).toEqual(Array(5).fill({ audit: 'yes' }));
+    });
   });
 
   test('lets the balancer reach the machines on the ports it needs, and nothing else of it', async () => {
@@ -323,10 +402,59 @@ export function describeFabric(start: () => Promise<Ground>): void {
     const run = await settle(narrowed);
 
     expect(run).toEqual([
-      expect.stringMatching(/^update load balancer p-\w+: its subnets are .*, wished are /),
+      expect.stringMatching(/^update load balancer p-\w+: its subnets are not the wished subnet-/),
     ]);
     const view = await stage.observe(narrowed);
     expect(view.attachment?.zones.map(({ zone }) => zone)).toEqual(zones);
+  });
+
+  test('takes other subnets in the zones that it is in, one call after the other', async () => {
+    const zones = ['us-east-1a', 'us-east-1b', 'us-east-1c'];
+    const { network } = await stage.observe(wishFor());
+    const others: string[] = [];
+    for (const [index, AvailabilityZone] of zones.entries()) {
+      const { Subnet } = await stage.ec2.send(
+        new CreateSubnetCommand({
+          VpcId: network?.id,
+          CidrBlock: `172.31.${200 + index}.0/24`,
+          AvailabilityZone,
+        }),
+      );
+      others.push(Subnet?.SubnetId ?? '');
+    }
+    await settle(wishFor({ scope: { owner: OWNER, spec: { zones } } }));
+    const before = (await stage.observe(wishFor())).balancer?.id;
+
+    const moved = wishFor({ scope: { owner: OWNER, spec: { network: { subnetIds: others } } } });
+    const run = await settle(moved);
+
+    expect(run.map((step) => step.replaceAll(/ p-\w+|, which leaves .*| subnet-.*/g, ''))).toEqual([
+      ...Array(3).fill('update load balancer: a zone gives up its subnet before it takes another'),
+      'update load balancer: its subnets are not the wished',
+    ]);
+    const { LoadBalancers } = await stage.elb.send(new DescribeLoadBalancersCommand({}));
+    expect(LoadBalancers?.map(({ LoadBalancerArn }) => LoadBalancerArn)).toEqual([before]);
+    expect(LoadBalancers?.[0]?.AvailabilityZones?.map(({ SubnetId }) => SubnetId).sort()).toEqual(
+      others.toSorted(),
+    );
+    expect((await stage.observe(moved)).attachment?.zones.map(({ at }) => at)).toEqual(others);
+  });
+
+  test('stays in its VPC, changes nothing when another one is named, and can still be removed', async () => {
+    await settle(wishFor());
+    const second = await stage.secondVpc();
+    const moved = wishFor({ scope: { owner: OWNER, spec: { network: { subnetIds: [second.subnetId] } } } });
+    const before = await stage.observe(wishFor());
+    stage.takeCalls();
+
+    await expect(stage.carryOut(moved)).rejects.toMatchObject({ code: 'invalid', reason: 'VpcChanged' });
+
+    expect(stage.takeCalls().filter((api) => !api.startsWith('Describe'))).toEqual([]);
+    expect(before.network?.id).not.toBe(second.vpcId);
+    expect((await stage.observe(moved)).attachment).toBeUndefined();
+    expect(await stage.left(wishFor())).toEqual([]);
+    await settle({ scope: moved.scope, goal: 'nothing' });
+    expect(await stage.owners()).toEqual([]);
   });
 
   test('takes the balancer away and leaves the nodes their group', async () => {

@@ -7,6 +7,7 @@ export type Changes = Readonly<Record<string, unknown>>;
 /** What was changed, and where and with which words the server says so. */
 export type Refusal = readonly [rule: string, changes: Changes, field: string, words: string];
 
+const vpcId = 'vpc-0123456789abcdef0';
 export const aws = { region: 'us-east-1', instanceType: 't3.small' };
 export const placement = (name: string) => ({ name, credentialRef: { name: 'aws' }, aws });
 const client = {
@@ -24,7 +25,7 @@ export const network = {
   metadata: { name: 'dev' },
   spec: {
     client,
-    placements: [placement('virginia'), placement('other')],
+    placements: [placement('virginia'), { ...placement('other'), aws: { ...aws, network: { vpcId } } }],
     balancer: { type: 'Network', ports: [{ port: 80, targetPort: 'rpc' }] },
     security: { ingress: [{ ports: ['p2p'], from: ['10.0.0.0/8'] }] },
   },
@@ -307,8 +308,64 @@ export const networkRefusals: readonly Refusal[] = [
   [
     'HTTPS without certificate',
     { 'spec.balancer.type': 'Application', 'spec.balancer.ports': [https] },
-    'spec.balancer.ports[0].certificateArn',
+    'spec.balancer.ports',
     'need a certificate',
+  ],
+  [
+    'HTTPS with a certificate in one placement only',
+    {
+      'spec.balancer.type': 'Application',
+      'spec.balancer.ports': [https],
+      [`${inAws}.certificates`]: [{ port: 443, certificateArn: arn }],
+    },
+    'spec.balancer.ports',
+    'need a certificate: in certificateArn, or in certificates of every placement',
+  ],
+  [
+    'HTTPS with certificates for another port',
+    {
+      'spec.balancer.type': 'Application',
+      'spec.balancer.ports': [https, { ...https, port: 8443, certificateArn: arn }],
+      [`${inAws}.certificates`]: [{ port: 8443, certificateArn: arn }],
+      'spec.placements.1.aws.certificates': [{ port: 8443, certificateArn: arn }],
+    },
+    'spec.balancer.ports',
+    'need a certificate',
+  ],
+  [
+    'a certificate of a placement for a port without TLS',
+    { [`${inAws}.certificates`]: [{ port: 80, certificateArn: arn }] },
+    'spec.placements',
+    'no TLS or HTTPS port of the balancer',
+  ],
+  [
+    'a certificate of a placement without balancer',
+    { 'spec.balancer': undefined, [`${inAws}.certificates`]: [{ port: 443, certificateArn: arn }] },
+    'spec.placements',
+    'no TLS or HTTPS port of the balancer',
+  ],
+  [
+    'a certificate of another region',
+    {
+      'spec.balancer.type': 'Application',
+      'spec.balancer.ports': [{ ...https, certificateArn: arn }],
+      [`${inAws}.certificates`]: [{ port: 443, certificateArn: arn.replace('us-east-1', 'us-west-2') }],
+    },
+    `${where}.aws.certificates`,
+    'must be one of the region',
+  ],
+  [
+    'two certificates for one port',
+    {
+      'spec.balancer.type': 'Application',
+      'spec.balancer.ports': [{ ...https, certificateArn: arn }],
+      [`${inAws}.certificates`]: [
+        { port: 443, certificateArn: arn },
+        { port: 443, certificateArn: `${arn}y` },
+      ],
+    },
+    `${where}.aws.certificates[1]`,
+    'Duplicate',
   ],
   [
     'a certificate without TLS',
@@ -592,6 +649,12 @@ export const placementChanges: readonly Refusal[] = [
     { 'spec.placements.0.aws.region': 'us-west-2' },
     `${where}.aws.region`,
     'add a placement under another name',
+  ],
+  [
+    'VPC',
+    { 'spec.placements.1.aws.network.vpcId': 'vpc-0123456789abcdef1' },
+    'spec.placements[1].aws.network.vpcId',
+    'a VPC cannot change; add a placement under another name',
   ],
   [
     'credential',

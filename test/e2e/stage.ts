@@ -96,6 +96,8 @@ export async function startStage(names: readonly string[], options: StageOptions
   return {
     sandbox,
     operator,
+    /** Another operator on the same stage, for when the first was ended; who starts it stops it. */
+    start,
     area: (name: string): Area => {
       const area = areas.get(name);
       if (area === undefined) throw new Error(`the stage has no area ${name}`);

@@ -344,7 +344,9 @@ describe.concurrent('a cloud', () => {
 });
 
 test('through all of this the operator ran on', async () => {
-  await expect(stage.operator.metrics()).resolves.toContain('controller_runtime_reconcile_total');
+  const metrics = await stage.operator.metrics();
+  expect(metrics).toMatch(/^controller_runtime_reconcile_total\{controller="node",result="success"\} [1-9]/m);
+  expect(metrics).toMatch(/^rest_client_requests_total\{code="200",method="GET",host="[^"]+"\} [1-9]/m);
   const panics = stage.operator.logs().filter(({ level }) => level === 'fatal' || level === 60);
   expect(panics).toEqual([]);
 });

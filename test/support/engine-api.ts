@@ -35,7 +35,8 @@ export async function askEngine(socketPath: string, question: EngineQuestion): P
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
     });
   });
-  const sent = archive === undefined ? void asked.end() : pipeline(archive, asked);
-  const [answer] = await Promise.all([answered, sent]);
-  return answer;
+  // A refusal may come before all was sent. What fails otherwise fails the request, too.
+  if (archive === undefined) asked.end();
+  else pipeline(archive, asked).catch(() => {});
+  return await answered;
 }

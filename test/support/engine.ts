@@ -130,7 +130,7 @@ async function startIn(net: string, dockerd: string, { args = [] }: EngineOption
     while (!(await answers(socketPath))) {
       if (over || Date.now() > deadline) {
         throw new Error(
-          `dockerd ${over ? 'ended before it was' : 'is not'} ready:\n${lastLines(await log())}`,
+          `dockerd ${over ? 'ended before it was' : 'is not'} ready\n${lastLines(await log())}`,
         );
       }
       await delay(readyPollMs);
@@ -151,7 +151,8 @@ async function startIn(net: string, dockerd: string, { args = [] }: EngineOption
   } catch (error) {
     await stop();
     if ((await gone) === 3) return { why: complaint() };
-    throw new Error(`starting an engine failed: ${complaint()}`, { cause: error });
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`starting an engine failed: ${[why, complaint()].join('\n').trim()}`);
   }
   const engine: Engine = {
     socketPath,

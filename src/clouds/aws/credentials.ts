@@ -1,4 +1,6 @@
 /** From a CloudCredential's `aws` member to keys: of a Secret or of the surroundings, then through the chain of roles. */
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { unlessAborted, withDeadline } from '../../runtime/deadline.ts';
 import { type CallGate, CloudError, type SecretData } from '../cloud.ts';
 import { toCloudError } from './errors.ts';
 import { costOf } from './limits.ts';
@@ -15,25 +17,35 @@ export interface CredentialOptions {
   readonly now: () => number;
   /** Aborted when the session is closed. */
   readonly signal: AbortSignal;
+  /** For deadlines only. */
+  readonly clock?: Clock;
 }
 
 /** Keys that end within this time count as ended, so that none expires on its way. The SDK uses the same margin. */
 const marginMs = 5 * 60_000;
+/** For each step towards the keys. */
+const deadlineMs = 20_000;
 
-/** Throws `invalid` at once when the Secret lacks a key; everything else shows with the first call. */
+/**
+ * Throws `invalid` at once when the Secret lacks a key; everything else shows with the first call. Ambient keys do not pass
+ * the gate: they come from the machine around us, or by a call an hour that draws on no budget.
+ */
 export async function createCredentials(options: CredentialOptions): Promise<() => Promise<AwsKeys>> {
-  const { credential, gate, now, signal } = options;
+  const { credential, gate, now, signal, clock = systemClock } = options;
   const source = await import('@aws-sdk/credential-providers');
   const requestHandler = connections();
   signal.addEventListener('abort', () => {
-    for (const agent of Object.values(requestHandler)) agent.destroy();
+    requestHandler.httpAgent.destroy();
+    requestHandler.httpsAgent.destroy();
   });
   // The region roles are assumed in: any of the partition will do, ours certainly is one.
   const clientConfig = { region: credential.defaultRegion ?? options.region, maxAttempts: 1, requestHandler };
-  const base =
-    credential.source === 'Secret'
-      ? ofSecret(options.secret)
-      : named('ambient credentials', source.fromNodeProviderChain({ clientConfig }));
+
+  function ambient(): () => Promise<AwsKeys> {
+    // Shared until it ends, even when nobody waits any more: who asks again must not start one more program that hangs.
+    const provide = remembered(now, source.fromNodeProviderChain({ clientConfig }));
+    return () => step({ api: 'ambient credentials', signal, clock }, provide);
+  }
 
   return (credential.assumeRole ?? []).reduce(
     (masterCredentials, role) => {
@@ -48,9 +60,15 @@ export async function createCredentials(options: CredentialOptions): Promise<() 
         },
       });
       const call = costOf('AssumeRole', 0);
-      return remembered(now, () => gate({ ...call, signal }, () => named('AssumeRole', assume)()));
+      return remembered(now, async () => {
+        // First, so that the time they take is not this step's.
+        await masterCredentials();
+        return gate({ ...call, signal }, (granted) =>
+          step({ api: call.api, signal: granted, clock }, assume),
+        );
+      });
     },
-    remembered(now, base),
+    credential.source === 'Secret' ? ofSecret(options.secret) : ambient(),
   );
 }
 
@@ -76,15 +94,21 @@ function ofSecret(secret: SecretData | undefined): () => Promise<AwsKeys> {
   return async () => keys;
 }
 
-/** Says which step towards the keys failed. Whatever call needed the keys was not made. */
-function named(api: string, provide: () => Promise<AwsKeys>): () => Promise<AwsKeys> {
-  return async () => {
-    try {
-      return await provide();
-    } catch (thrown) {
-      throw toCloudError({ api, write: false, sent: true }, thrown);
-    }
-  };
+/**
+ * Says which step towards the keys failed; whatever call needed them was not made. The SDK's providers take no signal: one
+ * that is given up ends by the timeouts of its connection.
+ */
+async function step(
+  { api, signal, clock }: { readonly api: string; readonly signal: AbortSignal; readonly clock: Clock },
+  provide: () => Promise<AwsKeys>,
+): Promise<AwsKeys> {
+  try {
+    return await withDeadline({ signal, deadlineMs, clock, what: 'waiting for keys' }, (until) =>
+      unlessAborted(until, provide()),
+    );
+  } catch (thrown) {
+    throw toCloudError({ api, write: false, sent: true }, thrown);
+  }
 }
 
 /** Each SDK client asks for keys on its own; this way they share one answer until it is about to expire. */

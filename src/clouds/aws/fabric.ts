@@ -48,7 +48,7 @@ export function createFabric(options: FabricOptions): Fabric<AwsFabricView, AwsS
       await refreshLists(snapshot, 0, { signal });
       const owners = [
         ...Array.from(snapshot.groups.rows().values(), ({ owner }) => owner),
-        ...candidates(snapshot).map(({ arn }) => snapshot.owners.rows().get(arn)),
+        ...candidates(snapshot).map(({ arn }) => snapshot.tagged.rows().get(arn)?.owner),
       ].filter((owner): owner is Owner => owner !== undefined && owner !== 'other');
       return Array.from(new Map(owners.map((owner) => [scopeKey(owner), owner])).values());
     },

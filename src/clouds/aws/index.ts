@@ -9,8 +9,8 @@ export const aws: Cloud = {
   placement: awsPlacement,
   credential: awsCredential,
   readsLag: true,
-  // Where machines stand, and what else carries the tags, decides about the next machine only.
-  mutable: ['zones', 'tags'],
+  // Where machines stand, and what else carries the tags, decides about the next machine only; certificates are none of theirs.
+  mutable: ['zones', 'tags', 'certificates'],
   limits: LIMITS,
   regionOf: (spec) => parse(awsPlacement, spec, 'aws').region,
   homeRegionOf: (credential) => parse(awsCredential, credential, 'aws').defaultRegion ?? 'us-east-1',

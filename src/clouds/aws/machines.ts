@@ -3,6 +3,7 @@ import type { DescribeInstancesCommandInput, Instance } from '@aws-sdk/client-ec
 import { CloudError, type Machine, type Machines, TAGS } from '../cloud.ts';
 import { toMachine } from './describe.ts';
 import { createLaunch } from './launch.ts';
+import { chunksOf, paged } from './paging.ts';
 import { removeMachines } from './remove.ts';
 import { createResolver } from './resolve.ts';
 import type { Sdk } from './sdk.ts';
@@ -33,20 +34,19 @@ export function createMachines({ sdk, cluster, now, closed }: MachineOptions): M
     signal: AbortSignal,
     see: (instance: Instance) => void,
   ): Promise<void> {
-    let token: string | undefined;
-    do {
+    const reservations = paged(async (NextToken) => {
       const page = await sdk.describeInstances(
-        { ...input, MaxResults: 1000, ...(token === undefined ? {} : { NextToken: token }) },
+        { ...input, MaxResults: 1000, ...(NextToken === undefined ? {} : { NextToken }) },
         { signal },
       );
-      for (const { Instances } of page.Reservations ?? []) Instances?.forEach(see);
-      token = page.NextToken || undefined;
-    } while (token !== undefined);
+      return { items: page.Reservations, next: page.NextToken };
+    });
+    for await (const { Instances } of reservations) Instances?.forEach(see);
   }
 
   /** By filter rather than by id: with an unknown id EC2 would refuse to say anything about the rest. */
   async function visitIds(ids: readonly string[], signal: AbortSignal, see: (instance: Instance) => void) {
-    for (const Values of chunks(ids, filterLimit)) {
+    for (const Values of chunksOf(ids, filterLimit)) {
       await visit({ Filters: [{ Name: 'instance-id', Values }] }, signal, see);
     }
   }
@@ -75,7 +75,7 @@ export function createMachines({ sdk, cluster, now, closed }: MachineOptions): M
     read,
     ...createResolver({ sdk, now, closed }),
     launch: createLaunch(sdk),
-    remove: (ids, signal) => removeMachines({ sdk, cluster, read, chunks: chunks(ids, idLimit), signal }),
+    remove: (ids, signal) => removeMachines({ sdk, cluster, read, chunks: chunksOf(ids, idLimit), signal }),
     /** The machines' volumes, interfaces and spot requests carry our tag, too. */
     release: async (ids, signal) => {
       const released: Instance[] = [];
@@ -83,8 +83,8 @@ export function createMachines({ sdk, cluster, now, closed }: MachineOptions): M
         if (toMachine(instance)?.owner.cluster === cluster) released.push(instance);
       });
       const requests = released.flatMap(({ SpotInstanceRequestId: id }) => (id ? [id] : []));
-      for (const some of chunks(requests, idLimit)) await untag(some, signal).catch(ignoreUnknown);
-      for (const some of chunks(released.flatMap(partsOf), idLimit)) await untag(some, signal);
+      for (const some of chunksOf(requests, idLimit)) await untag(some, signal).catch(ignoreUnknown);
+      for (const some of chunksOf(released.flatMap(partsOf), idLimit)) await untag(some, signal);
     },
   };
 
@@ -106,9 +106,4 @@ function partsOf(instance: Instance): string[] {
 /** EC2 forgets closed spot requests long before their machines are gone. */
 function ignoreUnknown(thrown: unknown): void {
   if (!(thrown instanceof CloudError) || thrown.code !== 'notFound') throw thrown;
-}
-
-function chunks<Item>(items: readonly Item[], size: number): Item[][] {
-  const count = Math.ceil(items.length / size);
-  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
 }

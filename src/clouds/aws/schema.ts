@@ -76,14 +76,36 @@ const rootVolume = z
     ],
   });
 
+const certificates = z
+  .array(
+    z.object({
+      port: z.int().min(1).max(65_535).describe('A port of `balancer.ports` that speaks `TLS` or `HTTPS`.'),
+      certificateArn: z
+        .string()
+        .regex(/^arn:\S+$/)
+        .max(2048)
+        .describe(
+          'ARN of a certificate in ACM, in the region of the placement, or of a server certificate in IAM.',
+        ),
+    }),
+  )
+  .min(1)
+  .max(16)
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['port'] });
+
 const network = z
   .object({
     vpcId: z
       .string()
       .regex(/^vpc-[0-9a-f]{8,17}$/)
       .max(32)
+      .meta({
+        'x-kubernetes-validations': [
+          { rule: 'self == oldSelf', message: 'a VPC cannot change; add a placement under another name' },
+        ],
+      })
       .exactOptional()
-      .describe('Id of the VPC.'),
+      .describe('Id of the VPC. Immutable.'),
     vpcTags: selectorTags.exactOptional().describe('Tags that exactly one VPC of the region carries.'),
     subnetIds: z
       .array(
@@ -188,10 +210,21 @@ export const awsPlacement = z
       })
       .exactOptional()
       .describe('Present: one-time spot instances.'),
-    tags: tags.exactOptional().describe('Tags for everything the operator makes here.'),
+    tags: tags
+      .exactOptional()
+      .describe(
+        'Tags for everything the operator makes here. Security groups, balancer, listeners and target groups follow a change: what is missing or different is set, what was taken out of the spec is taken off, and a tag that somebody else put on stays. A machine keeps the tags that its Node was made with.',
+      ),
     network: network
       .exactOptional()
-      .describe("Where machines attach. Absent: all subnets of the region's default VPC."),
+      .describe(
+        "Where machines attach. Absent: all subnets of the region's default VPC. Nothing moves from one VPC to another: what names another one than that in which the placement stands is reported, and nothing is changed. Other subnets of the same VPC are fine: the balancer takes them first, and Nodes are replaced one by one. For that time nodes in a zone that is left out get no connections.",
+      ),
+    certificates: certificates
+      .exactOptional()
+      .describe(
+        "Certificates of this placement's balancer, by port; each wins over `balancer.ports[].certificateArn`. ACM keeps certificates by region, so a Network in two regions needs its own for each. A change reaches the listeners that stand. A Node on its own has no balancer and no use for them.",
+      ),
     runInstances: runInstances.exactOptional(),
   })
   .meta({
@@ -201,6 +234,11 @@ export const awsPlacement = z
         rule: '!has(self.zones) || self.zones.all(zone, zone.startsWith(self.region))',
         fieldPath: '.zones',
         message: 'every zone must be one of the region',
+      },
+      {
+        rule: "!has(self.certificates) || self.certificates.all(c, !c.certificateArn.contains(':acm:') || c.certificateArn.contains(':acm:' + self.region + ':'))",
+        fieldPath: '.certificates',
+        message: 'a certificate of ACM must be one of the region',
       },
     ],
   });

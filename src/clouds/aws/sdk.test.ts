@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createFakeClock } from '../../runtime/fake-clock.ts';
 import { CloudError, type GatedCall } from '../cloud.ts';
 import { LIMITS } from './limits.ts';
-import { createSdk, type SdkOptions } from './sdk.ts';
+import { type AwsKeys, createSdk, type SdkOptions } from './sdk.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -189,6 +189,26 @@ describe('a call that fails', () => {
       outcome: 'none',
     });
     expect(requests).toHaveLength(0);
+  });
+
+  test('keys that do not come hold no call beyond its deadline, and it is not sent when they do', async () => {
+    const clock = createFakeClock();
+    const { requests } = await aws(drop);
+    const keys = Promise.withResolvers<AwsKeys>();
+    const asked = Promise.withResolvers<void>();
+    const credentials = () => {
+      asked.resolve();
+      return keys.promise;
+    };
+    const { runInstances } = await sdk({ clock, credentials });
+    const refused = refusal(runInstances(launch, { signal: never }));
+    await asked.promise;
+    await clock.advance(30_000);
+    expect(await refused).toMatchObject({ code: 'unavailable', outcome: 'none', reason: 'NotSent' });
+    keys.resolve({ accessKeyId: 'AKIATEST', secretAccessKey: 'test' });
+    // One that is made now comes after it.
+    await refusal(runInstances(launch, { signal: never }));
+    expect(requests).toHaveLength(1);
   });
 
   test('input that makes no request is invalid', async () => {

@@ -6,7 +6,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { $Command, RunInstancesCommandOutput } from '@aws-sdk/client-ec2';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
-import { withDeadline } from '../../runtime/deadline.ts';
+import { unlessAborted, withDeadline } from '../../runtime/deadline.ts';
 import type { CallGate } from '../cloud.ts';
 import { toCloudError } from './errors.ts';
 import { type Api, costOf } from './limits.ts';
@@ -161,8 +161,9 @@ function through<Inputs extends object, Outputs extends Answer, Config>(
               try {
                 abortSignal.throwIfAborted();
                 const command = new Command(input);
-                command.middlewareStack.add(noting(flight), lastStep);
-                return await client.send(command, { abortSignal });
+                command.middlewareStack.add(noting(flight, abortSignal), lastStep);
+                // The SDK heeds the signal once it has the keys; the wait for those it would sit out.
+                return await unlessAborted(abortSignal, client.send(command, { abortSignal }));
               } catch (thrown) {
                 flight.calledOff = abortSignal.aborted;
                 // The SDK's own AbortError does not tell why.
@@ -180,9 +181,11 @@ function through<Inputs extends object, Outputs extends Answer, Config>(
 /** Serialized, credentials at hand, signed: what follows is the connection. */
 const lastStep = { step: 'finalizeRequest', priority: 'low', name: 'noteSent' } as const;
 
-function noting(flight: { sent: boolean }) {
+function noting(flight: { sent: boolean }, signal: AbortSignal) {
   return <Args, Result>(next: (args: Args) => Result) =>
     (args: Args): Result => {
+      // Whoever asked was told that nothing was sent, and that stays true.
+      signal.throwIfAborted();
       flight.sent = true;
       return next(args);
     };
@@ -190,9 +193,18 @@ function noting(flight: { sent: boolean }) {
 
 /**
  * Connections stay open between calls: a handshake costs more than most answers. `proxyEnv` makes Node's agent follow
- * HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+ * HTTPS_PROXY, HTTP_PROXY and NO_PROXY. The timeouts are for calls that the SDK makes by itself, for keys: they carry no
+ * signal of ours. Those that do have been ended by then.
  */
 export function connections() {
   const options = { keepAlive: true, maxSockets: 32, proxyEnv: process.env };
-  return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) };
+  return {
+    httpAgent: new HttpAgent(options),
+    httpsAgent: new HttpsAgent(options),
+    connectionTimeout: 10_000,
+    // Until the head of the answer; from there on, until the next byte.
+    requestTimeout: deadlineMs + 5_000,
+    socketTimeout: deadlineMs + 5_000,
+    throwOnRequestTimeout: true,
+  };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Owner } from '../cloud.ts';
-import { filterValue, ownerOf, tagsFor, tokenOf } from './tags.ts';
+import { compareTags, filterValue, ownerOf, standingTags, tagMap, tagsFor, tokenOf } from './tags.ts';
 
 test.each<Owner>([
   { cluster: 'c1', network: 'chains/dev', placement: 'east' },
@@ -22,4 +22,15 @@ test('the token comes back from the tags of a machine', () => {
 
 test('wildcards in a name find nothing but themselves', () => {
   expect(filterValue('a*b?c\\d')).toBe('a\\*b\\?c\\\\d');
+});
+
+test('the note of forty keys fits into one tag, whatever their length', () => {
+  const tags = Object.fromEntries(
+    Array.from({ length: 40 }, (_, index) => [`${index}`.padStart(128, 'k'), '']),
+  );
+  const all = standingTags({ owner: { cluster: 'c1' }, tags });
+
+  expect(all.map(({ Value }) => Value.length).every((length) => length <= 256)).toBe(true);
+  expect(compareTags(standingTags({ owner: { cluster: 'c1' } }), tagMap(all)).surplus).toHaveLength(41);
+  expect(compareTags(all, tagMap(all))).toEqual({ missing: [], surplus: [] });
 });

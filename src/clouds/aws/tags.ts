@@ -1,4 +1,5 @@
 /** Owners as AWS tags and back. */
+import { createHash } from 'node:crypto';
 import { type Owner, TAGS } from '../cloud.ts';
 
 export interface AwsTag {
@@ -28,6 +29,70 @@ export function tagsFor({ owner, token, tags = {} }: Tagging): AwsTag[] {
   });
   const theirs = Object.entries({ Name: nameOf(owner), ...tags }).filter(([key]) => !isReserved(key));
   return [...ours, ...theirs].flatMap(([Key, Value]) => (Value === undefined ? [] : [{ Key, Value }]));
+}
+
+/** Which keys a user's spec has put on something that stands. */
+const KEYS_TAG = 'peerage-tag-keys';
+const MARK_LENGTH = 6;
+
+/**
+ * All tags of something that stands and whose tags follow the spec. One of them says which keys are there for the spec,
+ * since only those may be taken off again; a tag that somebody else put on stays. A value has room for 256 characters
+ * and a spec for 40 keys, so each key is kept as a mark of six: 36 bits of its hash.
+ */
+export function standingTags({ owner, tags = {} }: Pick<Tagging, 'owner' | 'tags'>): AwsTag[] {
+  const marks = Object.keys(tags)
+    .filter((key) => !isReserved(key))
+    .map(markOf)
+    .sort();
+  return [
+    ...tagsFor({ owner, tags }),
+    ...(marks.length === 0 ? [] : [{ Key: KEYS_TAG, Value: marks.join('') }]),
+  ];
+}
+
+export interface TagDifference {
+  /** Not there, or with another value. */
+  readonly missing: readonly AwsTag[];
+  /** Keys that a spec once put there and that are not wished any more. */
+  readonly surplus: readonly string[];
+}
+
+/** `wished`: as `standingTags` gives them. */
+export function compareTags(wished: readonly AwsTag[], found: ReadonlyMap<string, string>): TagDifference {
+  const wishedKeys = new Set(wished.map(({ Key }) => Key));
+  const noted = found.get(KEYS_TAG) ?? '';
+  const marks = new Set(noted.match(new RegExp(`.{${MARK_LENGTH}}`, 'g')));
+  return {
+    missing: wished.filter(({ Key, Value }) => found.get(Key) !== Value),
+    surplus: Array.from(found.keys()).filter(
+      (key) => !wishedKeys.has(key) && (key === KEYS_TAG || (!isReserved(key) && marks.has(markOf(key)))),
+    ),
+  };
+}
+
+/** For people: `team is ops, wished is chain; cost is not wished`. Our own notes are no news. */
+export function describeTags(
+  { missing, surplus }: TagDifference,
+  found: ReadonlyMap<string, string>,
+): string {
+  const told = [
+    ...missing.map(({ Key, Value }) => ({ Key, text: `${found.get(Key) ?? 'not set'}, wished is ${Value}` })),
+    ...surplus.map((Key) => ({ Key, text: 'not wished' })),
+  ].filter(({ Key }) => Key !== KEYS_TAG);
+  if (told.length === 0) return 'its note of the tags that the spec put there is not right';
+  const shown = told.slice(0, 3).map(({ Key, text }) => `tag ${Key} is ${text}`);
+  return [...shown, ...(told.length > shown.length ? [`${told.length - shown.length} more`] : [])].join('; ');
+}
+
+/** The characters of base64url are among those that a tag may have. */
+function markOf(key: string): string {
+  return createHash('sha256').update(key).digest('base64url').slice(0, MARK_LENGTH);
+}
+
+/** By key. */
+export function tagMap(tags: TagList | undefined): ReadonlyMap<string, string> {
+  return new Map((tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value]));
 }
 
 /** Undefined: it does not carry our cluster tag, so it is nobody's whom we know. */

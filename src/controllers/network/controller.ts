@@ -1,18 +1,17 @@
-import { ANNOTATIONS, FINALIZER } from '../../api/names.ts';
+import { FINALIZER } from '../../api/names.ts';
 import type { Network } from '../../api/network.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../../kube/finalizer.ts';
-import { planNodes, summarize } from '../../planning/nodes.ts';
+import { type NodePlan, planNodes, summarize } from '../../planning/nodes.ts';
 import { again, done, type Outcome } from '../../runtime/controller.ts';
 import { inParallel } from '../../runtime/parallel.ts';
-import { createBackoff } from '../backoff.ts';
-import { scopeKeyOf } from '../belonging.ts';
 import type { Seen } from '../kinds.ts';
+import type { Shared } from '../shared.ts';
 import type { Standing } from '../status.ts';
-import { spell } from '../trouble.ts';
+import { createMemories, heed, type Memory } from './memory.ts';
 import { annotatePlaces, notedPlaces } from './places.ts';
 import { createPopulation, nodesPerPass, nodeWriters } from './population.ts';
-import { factsOf, type NetworkControllerOptions, type Site, sitesOf, worstTrouble } from './site.ts';
-import { planStatus, standingOf, tallied, writeNetworkStatus } from './status.ts';
+import { factsOf, type Site, sitesOf, worstTrouble } from './site.ts';
+import { planStatus, standingOf, tallied, troubledStanding, writeNetworkStatus } from './status.ts';
 import { createSurroundings, lacksNodes } from './surroundings.ts';
 
 /** Passes under way follow each other by this; a cloud reads only what is changing more often than at rest. */
@@ -23,20 +22,29 @@ const longestLookMs = 600_000;
 /** On the way out there is little left to read, and people wait for it. */
 const clearLookMs = 10_000;
 
+/** What one pass knows of its Network. */
+interface Pass {
+  readonly key: string;
+  readonly seen: Seen<Network>;
+  readonly network: Network;
+  readonly sites: readonly Site[];
+  /** Somebody asked for a look now. */
+  readonly anew: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** One Network: its Nodes as many as wished, of one revision, and what stands around them. */
-export function createNetworkController(options: NetworkControllerOptions) {
+export function createNetworkController(options: Shared) {
   const { networks, networkResource, nodes, nodeResource, fabrics, bursts, paused, logger } = options;
-  const backoff = createBackoff(options.clock);
-  const surroundings = createSurroundings(options, backoff);
+  const memories = createMemories(options.clock);
+  const surroundings = createSurroundings(options, memories);
   const carryOut = createPopulation(options, surroundings.withTrouble);
-  const quietLooks = new Map<string, number>();
-  const asked = new Map<string, string | undefined>();
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
     const seen = networks.get(key);
     if (seen === undefined) {
-      for (const memory of [quietLooks, asked]) memory.delete(key);
-      backoff.forget(key);
+      memories.forget(key);
+      fabrics.forgetNetwork(key);
       return done;
     }
     if (!seen.parsed.ok) {
@@ -56,6 +64,7 @@ export function createNetworkController(options: NetworkControllerOptions) {
       await addFinalizer(networkResource, seen, FINALIZER, { signal });
       return done;
     }
+    const { anew } = heed(memories.of(key), seen);
     const sites = sitesOf(options, key, seen, network);
     if (paused || network.spec.paused) {
       const standing: Standing = {
@@ -66,22 +75,15 @@ export function createNetworkController(options: NetworkControllerOptions) {
       await writeNetworkStatus(options, seen, tallied(network, sites), standing, signal);
       return done;
     }
-    return leaving
-      ? await takeDown(key, seen, network, sites, signal)
-      : await bringUp(key, seen, network, sites, signal);
+    const pass = { key, seen, network, sites, anew, signal };
+    return leaving ? await takeDown(pass) : await bringUp(pass);
   }
 
-  async function bringUp(
-    key: string,
-    before: Seen<Network>,
-    network: Network,
-    sites: readonly Site[],
-    signal: AbortSignal,
-  ): Promise<Outcome> {
+  async function bringUp({ key, seen: before, network, sites, anew, signal }: Pass): Promise<Outcome> {
     const dryRun = network.spec.mode === 'Plan';
-    const maxAgeMs = lookAgeMs(key, before);
-    const how = { anew: maxAgeMs === 0, signal };
-    await Promise.all(sites.map((site) => surroundings.open(site, before.metadata.namespace, how)));
+    const maxAgeMs = anew ? 0 : lookAgeMs(memories.of(key));
+    const { namespace } = before.metadata;
+    await Promise.all(sites.map((site) => surroundings.open(site, namespace, { anew, signal })));
     let seen = dryRun ? before : await noteOpened(before, sites, signal);
     await Promise.all(sites.map((site) => surroundings.align(site, network, { maxAgeMs, dryRun, signal })));
 
@@ -96,14 +98,17 @@ export function createNetworkController(options: NetworkControllerOptions) {
       (site.aligned?.steps ?? []).map((step) => ({ ...step, placement: site.name })),
     );
     if (dryRun) {
-      const standing: Standing = {
+      surroundings.recover(sites);
+      const trouble = worstTrouble(sites);
+      const planned: Standing = {
         kind: 'idle',
         reason: 'PlanPending',
         message: summarize(plan, around.length),
       };
+      const standing = trouble === undefined ? planned : troubledStanding(trouble);
       const status = { ...tallied(network, sites), plan: planStatus(plan, around) };
       await writeNetworkStatus(options, seen, status, standing, signal);
-      return again(longestLookMs, 'plan');
+      return again(Math.min(longestLookMs, ...waitsOf(sites)), 'plan');
     }
     const blocked = new Set(
       sites
@@ -113,11 +118,12 @@ export function createNetworkController(options: NetworkControllerOptions) {
     const missing = sites.filter(lacksNodes);
     for (const { name } of missing) blocked.add(name);
     seen = await carryOut(seen, network, sites, plan, blocked, signal);
+    surroundings.recover(sites);
     seen = await forgetGonePlaces(seen, sites, signal);
 
     const standing = standingOf(sites, plan, missing);
     await writeNetworkStatus(options, seen, tallied(network, sites), standing, signal);
-    return nextLook(key, sites, standing);
+    return nextLook(memories.of(key), sites, plan, missing);
   }
 
   /** Where something may be made is written down before it is made: a cloud that was never opened holds nothing. */
@@ -137,21 +143,17 @@ export function createNetworkController(options: NetworkControllerOptions) {
     signal: AbortSignal,
   ): Promise<Seen<Network>> {
     const noted = new Map(notedPlaces(seen));
-    for (const { name, wished, nodes: left, aligned, owner } of sites) {
-      if (wished || left.length > 0 || aligned === undefined || aligned.steps.length > 0) continue;
+    for (const site of sites) {
+      const { name, wished, nodes: left, aligned, trouble } = site;
+      if (wished || left.length > 0 || trouble !== undefined) continue;
+      if (aligned === undefined || aligned.steps.length > 0) continue;
       noted.delete(name);
-      fabrics.forget(scopeKeyOf(owner));
+      surroundings.forget(site);
     }
     return await annotatePlaces(networkResource, seen, noted, signal);
   }
 
-  async function takeDown(
-    key: string,
-    seen: Seen<Network>,
-    network: Network,
-    sites: readonly Site[],
-    signal: AbortSignal,
-  ): Promise<Outcome> {
+  async function takeDown({ key, seen, network, sites, anew, signal }: Pass): Promise<Outcome> {
     const mine = nodes.byIndex('network', key);
     const staying = mine.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     if (staying.length > 0)
@@ -172,55 +174,79 @@ export function createNetworkController(options: NetworkControllerOptions) {
       return again(staying.length > nodesPerPass ? 0 : 10_000, 'nodes are going');
     }
     const goal = network.spec.deletionPolicy === 'Orphan' ? 'released' : 'nothing';
-    await Promise.all(sites.map((site) => surroundings.open(site, seen.metadata.namespace, { signal })));
-    await Promise.all(sites.map((site) => surroundings.clear(site, goal, { maxAgeMs: clearLookMs, signal })));
+    const { namespace } = seen.metadata;
+    const maxAgeMs = anew ? 0 : clearLookMs;
+    await Promise.all(sites.map((site) => surroundings.open(site, namespace, { anew, signal })));
+    await Promise.all(sites.map((site) => surroundings.clear(site, goal, { maxAgeMs, signal })));
+    surroundings.recover(sites);
     const trouble = worstTrouble(sites);
     const steps = sites.flatMap(({ aligned }) => aligned?.steps ?? []);
     if (trouble === undefined && steps.length === 0) {
-      for (const { owner } of sites) fabrics.forget(scopeKeyOf(owner));
+      for (const site of sites) surroundings.forget(site);
       await removeFinalizer(networkResource, networks.get(key) ?? seen, FINALIZER, { signal });
       logger.info({ network: key }, 'network is gone');
       return done;
     }
     const [step] = steps;
-    const message =
-      trouble === undefined
-        ? `${step?.verb} ${step?.kind} ${step?.name}: ${step?.waits ?? 'next'}`
-        : `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`;
-    const standing: Standing = {
-      kind: trouble?.stalled === true ? 'stalled' : 'working',
-      reason: trouble?.reason ?? 'Terminating',
-      message,
+    const going: Standing = {
+      kind: 'working',
+      reason: 'Terminating',
+      message: `${step?.verb} ${step?.kind} ${step?.name}: ${step?.waits ?? 'next'}`,
     };
+    const standing = trouble === undefined ? going : troubledStanding(trouble);
     await writeNetworkStatus(options, seen, tallied(network, sites), standing, signal);
-    return again(trouble?.retryAfterMs ?? busyLookMs, 'surroundings are going');
+    const waits = [...waitsOf(sites), ...(steps.length > 0 ? [busyLookMs] : [])];
+    return again(Math.min(...waits), 'surroundings are going');
   }
 
-  /** How old what we look at may be: new when somebody asked, else a minute, and more and more at rest. */
-  function lookAgeMs(key: string, { metadata }: Seen<Network>): number {
-    const wanted = metadata.annotations?.[ANNOTATIONS.reconcile];
-    const isNew = asked.has(key) && asked.get(key) !== wanted;
-    asked.set(key, wanted);
-    if (isNew) quietLooks.delete(key);
-    const quiet = quietLooks.get(key);
-    return isNew ? 0 : restPauseMs(quiet ?? 0);
+  /** While a placement waits for its next try, the others go on. */
+  function nextLook(
+    memory: Memory,
+    sites: readonly Site[],
+    plan: NodePlan,
+    missing: readonly Site[],
+  ): Outcome {
+    const well = sites.filter(({ trouble }) => trouble === undefined);
+    const { kind, reason } = standingOf(well, planFor(plan, well), missing);
+    const isAtRest = kind === 'ready' && well.length === sites.length;
+    const pauseMs = {
+      ready: restPauseMs(memory.quietLooks),
+      working: busyLookMs,
+      stalled: restLookMs,
+      idle: restLookMs,
+    }[kind];
+    memory.quietLooks = isAtRest ? memory.quietLooks + 1 : 0;
+    return again(Math.min(pauseMs, ...waitsOf(sites)), reason);
   }
 
-  function nextLook(key: string, sites: readonly Site[], standing: Standing): Outcome {
-    const retry = worstTrouble(sites)?.retryAfterMs;
-    if (retry !== undefined) return again(retry, standing.reason);
-    if (standing.kind !== 'ready') {
-      quietLooks.delete(key);
-      return again(standing.kind === 'stalled' ? restLookMs : busyLookMs, standing.reason);
-    }
-    const quiet = quietLooks.get(key) ?? -1;
-    quietLooks.set(key, quiet + 1);
-    return again(restPauseMs(quiet + 1), 'at rest');
-  }
+  return {
+    reconcile,
+    /** Something that stood in the way may be mended: the next pass tries what had to wait. */
+    hurry: memories.hurry,
+  };
+}
 
-  return { reconcile };
+/** How old what we look at may be: a minute, and more and more at rest. */
+function lookAgeMs({ quietLooks }: Memory): number {
+  return restPauseMs(Math.max(0, quietLooks - 1));
 }
 
 function restPauseMs(quiet: number): number {
   return Math.min(restLookMs * 2 ** Math.min(quiet, 10), longestLookMs);
+}
+
+function waitsOf(sites: readonly Site[]): number[] {
+  return sites.flatMap(({ trouble }) => trouble?.waitMs ?? []);
+}
+
+/** The part of the plan that is about these placements. */
+function planFor({ create, remove, replace }: NodePlan, sites: readonly Site[]): NodePlan {
+  const isHere = ({ placement }: { readonly placement: string }) =>
+    sites.some(({ name }) => name === placement);
+  return {
+    create: create.filter(isHere),
+    remove: remove.filter(isHere),
+    replace: replace.filter(isHere),
+    now: {},
+  };
 }

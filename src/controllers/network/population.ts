@@ -7,15 +7,16 @@ import { keyOf } from '../../kube/object.ts';
 import type { NewNode, NodePlan } from '../../planning/nodes.ts';
 import { inParallel } from '../../runtime/parallel.ts';
 import type { Seen } from '../kinds.ts';
+import type { Shared } from '../shared.ts';
 import { annotatePlaces, notedPlaces } from './places.ts';
-import type { NetworkControllerOptions, Site } from './site.ts';
+import type { Site } from './site.ts';
 
 /** Creates and deletes of Nodes in one pass, and at once. */
 export const nodesPerPass = 1_000;
 export const nodeWriters = 16;
 
 export function createPopulation(
-  options: NetworkControllerOptions,
+  options: Shared,
   withTrouble: (site: Site, work: () => Promise<void>) => Promise<void>,
 ) {
   const { networkResource, nodeResource, bursts, events, logger } = options;
@@ -64,11 +65,11 @@ export function createPopulation(
   ): Promise<Seen<Network>> {
     const noted = new Map(notedPlaces(seen));
     for (const site of sites) {
-      const { name, place, revision, region } = site;
-      if (region === undefined || !creates.some(({ placement }) => placement === name)) continue;
+      const { name, place, revision, open } = site;
+      if (open === undefined || !creates.some(({ placement }) => placement === name)) continue;
       if (noted.get(name)?.pinned?.revision === revision) continue;
       await withTrouble(site, async () => {
-        const spec = await region.open.session.machines.pin(place.spec, signal);
+        const spec = await open.session.machines.pin(place.spec, signal);
         noted.set(name, { ...place, pinned: { revision, spec } });
       });
     }

@@ -1,39 +1,19 @@
-/** What the parts of the Network controller share: its options, and one placement as one pass knows it. */
+/** One placement as one pass over its Network knows it. */
 import { LABELS } from '../../api/names.ts';
 import type { Network } from '../../api/network.ts';
 import type { Node } from '../../api/node.ts';
-import type { Owner } from '../../clouds/cloud.ts';
-import type { EventRecorder } from '../../kube/events.ts';
-import type { Informer } from '../../kube/informer.ts';
-import type { Resource } from '../../kube/resource.ts';
+import type { FabricView, Owner } from '../../clouds/cloud.ts';
 import type { NodeFacts } from '../../planning/nodes.ts';
 import { revisionOf } from '../../planning/revision.ts';
 import { shareReplicas } from '../../planning/scale.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import type { Bursts } from '../bursts.ts';
-import type { Aligned, Fabrics } from '../fabrics.ts';
-import type { Inventory, RegionInventory } from '../inventory.ts';
+import { scopeKeyOf } from '../belonging.ts';
+import type { Aligned } from '../fabrics.ts';
+import type { RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
-import type { OpenSession, Sessions } from '../sessions.ts';
+import type { OpenSession } from '../sessions.ts';
+import type { Shared } from '../shared.ts';
 import type { Trouble } from '../trouble.ts';
 import { currentPlaces, definitionOf, notedPlaces, type Place } from './places.ts';
-
-export interface NetworkControllerOptions {
-  readonly networks: Informer<Seen<Network>>;
-  readonly networkResource: Resource<Seen<Network>>;
-  readonly nodes: Informer<Seen<Node>>;
-  readonly nodeResource: Resource<Seen<Node>>;
-  readonly sessions: Sessions;
-  readonly inventory: Inventory;
-  readonly fabrics: Fabrics;
-  readonly bursts: Bursts;
-  readonly events: EventRecorder;
-  readonly cluster: string;
-  readonly paused: boolean;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
 
 /** One placement in one pass. */
 export interface Site {
@@ -45,14 +25,22 @@ export interface Site {
   readonly desired: number;
   readonly revision: string;
   readonly nodes: readonly Seen<Node>[];
+  /** What stood around it when it was last looked at. */
+  readonly lastView: FabricView | undefined;
   open?: OpenSession;
   region?: RegionInventory;
   aligned?: Aligned;
-  trouble?: Trouble;
+  trouble?: SiteTrouble;
+}
+
+/** Why nothing more is tried for a placement in this pass. */
+interface SiteTrouble extends Trouble {
+  /** Until the next try. `retryAfterMs` is what the wait was at first, so that the message stays as it is. */
+  readonly waitMs: number;
 }
 
 export function sitesOf(
-  { nodes, cluster }: NetworkControllerOptions,
+  { nodes, cluster, fabrics }: Pick<Shared, 'nodes' | 'cluster' | 'fabrics'>,
   key: string,
   seen: Seen<Network>,
   network: Network,
@@ -60,10 +48,12 @@ export function sitesOf(
   const { spec } = network;
   const desired = shareReplicas(spec.placements, spec.replicas);
   const mine = nodes.byIndex('network', key);
+  const ownerOf = (placement: string): Owner => ({ cluster, network: key, placement });
   return [...placesOf(seen, network)].map(([name, place]) => ({
     name,
     place,
-    owner: { cluster, network: key, placement: name },
+    owner: ownerOf(name),
+    lastView: fabrics.lastView(scopeKeyOf(ownerOf(name))),
     wished: spec.placements.some((placement) => placement.name === name),
     desired: desired.get(name) ?? 0,
     revision: revisionOf(spec, definitionOf(place), place.spec),
@@ -89,6 +79,7 @@ export function factsOf(seen: Seen<Node>): NodeFacts {
   };
 }
 
+/** The one that a person has to mend comes first. */
 export function worstTrouble(sites: readonly Site[]): Trouble | undefined {
   const troubles = sites.flatMap(({ trouble }) => (trouble === undefined ? [] : [trouble]));
   return troubles.find(({ stalled }) => stalled) ?? troubles[0];

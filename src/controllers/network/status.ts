@@ -8,14 +8,17 @@ import {
   type PlanStep,
 } from '../../api/network-status.ts';
 import type { Node } from '../../api/node.ts';
+import type { FabricView } from '../../clouds/cloud.ts';
 import { type NodePlan, summarize } from '../../planning/nodes.ts';
+import { findCondition, isConditionTrue } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
+import type { Shared } from '../shared.ts';
 import { conditionsFor, type Standing, writeStatus } from '../status.ts';
-import { spell } from '../trouble.ts';
-import { factsOf, type NetworkControllerOptions, type Site, worstTrouble } from './site.ts';
+import { spell, type Trouble } from '../trouble.ts';
+import { factsOf, type Site, worstTrouble } from './site.ts';
 
 export async function writeNetworkStatus(
-  { networkResource, clock }: Pick<NetworkControllerOptions, 'networkResource' | 'clock'>,
+  { networkResource, clock }: Pick<Shared, 'networkResource' | 'clock'>,
   seen: Seen<Network>,
   found: NetworkStatus,
   standing: Standing,
@@ -33,7 +36,7 @@ export function tallied(network: Network, sites: readonly Site[]): NetworkStatus
   const { name } = network.metadata;
   const ports = network.spec.balancer?.ports ?? [];
   const resources = sites.flatMap((site) =>
-    (site.aligned?.view.resources ?? []).map(({ kind, name: called, id }) => ({
+    (viewOf(site)?.resources ?? []).map(({ kind, name: called, id }) => ({
       placement: site.name,
       kind,
       name: called,
@@ -46,28 +49,34 @@ export function tallied(network: Network, sites: readonly Site[]): NetworkStatus
     readyReplicas: all.filter((seen) => factsOf(seen).ready).length,
     selector: `${LABELS.network}=${name}`,
     revision: sites.find(({ wished }) => wished)?.revision ?? '',
-    placements: sites.map(({ name: called, desired, revision, nodes: here, aligned }) => ({
-      name: called,
-      desired,
-      ready: here.filter((seen) => factsOf(seen).ready).length,
-      updated: here.filter((seen) => factsOf(seen).revision === revision).length,
-      ...(aligned?.view.network && { network: aligned.view.network.found }),
-      ...(aligned?.view.balancer && { balancer: { ...aligned.view.balancer } }),
-    })),
+    placements: sites.map((site) => {
+      const { name: called, desired, revision, nodes: here } = site;
+      const view = viewOf(site);
+      return {
+        name: called,
+        desired,
+        ready: here.filter((seen) => factsOf(seen).ready).length,
+        updated: here.filter((seen) => factsOf(seen).revision === revision).length,
+        ...(view?.network && { network: view.network.found }),
+        ...(view?.balancer && { balancer: { ...view.balancer } }),
+      };
+    }),
     resources: resources.slice(0, MAX_RESOURCES),
-    endpoints: sites.flatMap(({ aligned }) => {
-      const address = aligned?.view.balancer?.address;
+    endpoints: sites.flatMap((site) => {
+      const address = viewOf(site)?.balancer?.address;
       return address === undefined ? [] : ports.map(({ port }) => `${address}:${port}`);
     }),
   };
 }
 
+/** A placement that could not be looked at now is shown as it was seen last. */
+function viewOf({ aligned, lastView }: Site): FabricView | undefined {
+  return aligned?.view ?? lastView;
+}
+
 export function standingOf(sites: readonly Site[], plan: NodePlan, missing: readonly Site[]): Standing {
   const trouble = worstTrouble(sites);
-  if (trouble !== undefined) {
-    const message = `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`;
-    return { kind: trouble.stalled ? 'stalled' : 'working', reason: trouble.reason, message };
-  }
+  if (trouble !== undefined) return troubledStanding(trouble);
   const [lacking] = missing;
   if (lacking !== undefined) {
     const message = `placement ${lacking.name} has machines and no Nodes: restore the Nodes, or scale the placement to 0 to have the machines removed`;
@@ -82,7 +91,7 @@ export function standingOf(sites: readonly Site[], plan: NodePlan, missing: read
   const [first] = stalled;
   const counts = `${ready} of ${desired} Nodes are Ready`;
   if (first?.parsed.ok) {
-    const why = first.parsed.value.status.conditions?.find(({ type }) => type === 'Stalled');
+    const why = findCondition(first.parsed.value.status.conditions, 'Stalled');
     const message = `${counts}; ${stalled.length} cannot go on: ${first.metadata.name}: ${why?.message}`;
     return { kind: 'stalled', reason: 'NodesStalled', message };
   }
@@ -108,6 +117,12 @@ export function standingOf(sites: readonly Site[], plan: NodePlan, missing: read
   if (sites.some(({ aligned }) => aligned === undefined))
     return { kind: 'working', reason: 'Progressing', message: 'the cloud has not been read yet' };
   return { kind: 'ready', reason: 'AllReady', message: `${counts}` };
+}
+
+/** Reads the same in every pass until the next try. */
+export function troubledStanding({ reason, message, stalled, retryAfterMs }: Trouble): Standing {
+  const words = `${message}; next try in ${spell(retryAfterMs)}`;
+  return { kind: stalled ? 'stalled' : 'working', reason, message: words };
 }
 
 export function planStatus(plan: NodePlan, around: readonly PlanStep[]): NonNullable<NetworkStatus['plan']> {
@@ -145,18 +160,18 @@ export function planStatus(plan: NodePlan, around: readonly PlanStep[]): NonNull
   return { summary: summarize(plan, around.length), steps: steps.slice(0, MAX_PLAN_STEPS) };
 }
 
-/** What went wrong last with one that is tried again by itself: no capacity, too many calls. */
+/** What went wrong last with one that is tried again by itself: no capacity, too many calls, an operator that failed. */
 function hindrance(all: readonly Seen<Node>[]): string {
   for (const { metadata, parsed } of all) {
-    const lastError = parsed.ok ? parsed.value.status.lastError : undefined;
-    if (lastError !== undefined) return `; ${metadata.name}: ${lastError}`;
+    if (!parsed.ok) continue;
+    const { lastError, conditions } = parsed.value.status;
+    const ready = findCondition(conditions, 'Ready');
+    const words = ready?.reason === 'InternalError' ? ready.message : lastError;
+    if (words !== undefined) return `; ${metadata.name}: ${words}`;
   }
   return '';
 }
 
 function isStalled({ parsed }: Seen<Node>): boolean {
-  return (
-    parsed.ok &&
-    (parsed.value.status.conditions ?? []).some(({ type, status }) => type === 'Stalled' && status === 'True')
-  );
+  return parsed.ok && isConditionTrue(parsed.value.status.conditions, 'Stalled');
 }

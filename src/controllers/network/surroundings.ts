@@ -3,13 +3,14 @@ import type { Network } from '../../api/network.ts';
 import type { FabricGoal } from '../../clouds/cloud.ts';
 import { fabricWish } from '../../planning/fabric-wish.ts';
 import { machinesOf } from '../../planning/machine.ts';
-import type { Backoff } from '../backoff.ts';
 import { scopeKeyOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
-import { recordOf } from '../launcher.ts';
+import { recordOf } from '../launch/record.ts';
+import type { Shared } from '../shared.ts';
 import { troubleOf } from '../trouble.ts';
+import type { Memories } from './memory.ts';
 import { definitionOf } from './places.ts';
-import type { NetworkControllerOptions, Site } from './site.ts';
+import type { Site } from './site.ts';
 
 /** A balancer outlives its last node by this, so that scaling to zero and back keeps its address. */
 const emptyGraceMs = 60_000;
@@ -21,30 +22,39 @@ export interface Look {
   readonly signal: AbortSignal;
 }
 
-export function createSurroundings(options: NetworkControllerOptions, backoff: Backoff) {
+export function createSurroundings(options: Shared, memories: Memories) {
   const { sessions, inventory, fabrics, clock } = options;
-  const emptySince = new Map<string, number>();
+  const memoryOf = ({ owner }: Site) => memories.of(owner.network ?? '');
 
-  /** Runs `work`; what a cloud or a credential has against it becomes the placement's trouble. */
+  /** Runs `work`; what a cloud or a credential has against it becomes the placement's trouble, and ends its pass. */
   async function withTrouble(site: Site, work: () => Promise<void>): Promise<void> {
-    const key = scopeKeyOf(site.owner);
+    if (site.trouble !== undefined) return;
+    const { troubles } = memoryOf(site);
     try {
       await work();
     } catch (error) {
-      const trouble = troubleOf(error, backoff.failures(key));
+      const trouble = troubleOf(error, troubles.failures(site.name));
       if (trouble === undefined) throw error;
-      backoff.fail(key, trouble);
-      site.trouble = trouble;
+      troubles.fail(site.name, trouble);
+      site.trouble = { ...trouble, waitMs: trouble.retryAfterMs };
     }
   }
 
-  /** Opens the placement's cloud; leaves `open` and `region` on the site, with machines not older than the look asks for. */
-  function open(
+  /**
+   * Opens the placement's cloud; leaves `open` and `region` on the site, with machines not older than the look asks for. A
+   * placement in trouble is left alone until its next try is due: its Network is woken by much else.
+   */
+  async function open(
     site: Site,
     namespace: string,
     { anew = false, signal }: { readonly anew?: boolean; readonly signal: AbortSignal },
   ): Promise<void> {
-    return withTrouble(site, async () => {
+    const held = memoryOf(site).troubles.of(site.name);
+    if (held !== undefined && held.waitMs > 0) {
+      site.trouble = { ...held.trouble, waitMs: held.waitMs };
+      return;
+    }
+    await withTrouble(site, async () => {
       const { credentialRef, cloud, spec } = site.place;
       const region = definitionOf({ cloud }).regionOf(spec);
       site.open = await sessions.open({ credentialRef, namespace, cloud, region }, signal);
@@ -57,22 +67,27 @@ export function createSurroundings(options: NetworkControllerOptions, backoff: B
   /** Brings what stands around the placement's machines in line with the spec. */
   function align(site: Site, network: Network, { maxAgeMs, dryRun, signal }: Look): Promise<void> {
     return withTrouble(site, async () => {
-      const { place, owner, wished, open: session, region } = site;
-      if (session === undefined || region === undefined) return;
+      const { place, owner, open: session, region } = site;
+      if (session === undefined) return;
+      if (region === undefined) {
+        const { failure } = inventory.of(session);
+        if (failure === undefined) return;
+        throw failure;
+      }
       const scope = { owner, spec: place.spec };
-      const goal: FabricGoal =
-        wished || site.nodes.length > 0
-          ? fabricWish({
-              scope,
-              spec: network.spec,
-              members: membersOf(site, region),
-              balanced: isBalanced(site),
-            })
-          : { scope, goal: 'nothing' };
+      const isKept = site.wished || site.nodes.length > 0;
+      const goal: FabricGoal = isKept
+        ? fabricWish({
+            scope,
+            spec: network.spec,
+            members: membersOf(site, region),
+            balanced: isBalanced(site),
+          })
+        : { scope, goal: 'nothing' };
       site.aligned = await fabrics.align({ open: session, goal, maxAgeMs, dryRun, signal });
       const { trouble } = site.aligned.view;
-      if (trouble !== undefined) throw trouble;
-      backoff.forget(scopeKeyOf(owner));
+      // What is to go, goes without a network to put it in.
+      if (trouble !== undefined && isKept) throw trouble;
     });
   }
 
@@ -86,29 +101,37 @@ export function createSurroundings(options: NetworkControllerOptions, backoff: B
       const { place, owner, open: session } = site;
       if (session === undefined) return;
       const scope = { owner, spec: place.spec };
-      site.aligned = await fabrics.align({
-        open: session,
-        goal: { scope, goal },
-        maxAgeMs,
-        dryRun: false,
-        signal,
-      });
-      backoff.forget(scopeKeyOf(owner));
+      const request = { open: session, goal: { scope, goal }, maxAgeMs, dryRun: false, signal };
+      site.aligned = await fabrics.align(request);
     });
   }
 
+  /** Called at the end of a pass: where all went well, the next trouble is a first one. */
+  function recover(sites: readonly Site[]): void {
+    for (const site of sites)
+      if (site.trouble === undefined && site.aligned !== undefined) memoryOf(site).troubles.forget(site.name);
+  }
+
+  /** The placement is no more. */
+  function forget(site: Site): void {
+    const { troubles, emptySince } = memoryOf(site);
+    troubles.forget(site.name);
+    emptySince.delete(site.name);
+    fabrics.forget(scopeKeyOf(site.owner));
+  }
+
   /** The balancer comes with the first node, and goes a while after the last. */
-  function isBalanced({ desired, nodes: here, owner }: Site): boolean {
-    const key = scopeKeyOf(owner);
-    if (desired > 0 || here.length > 0) {
-      emptySince.set(key, clock.monotonic());
+  function isBalanced(site: Site): boolean {
+    const { emptySince } = memoryOf(site);
+    if (site.desired > 0 || site.nodes.length > 0) {
+      emptySince.set(site.name, clock.monotonic());
       return true;
     }
-    const since = emptySince.get(key);
+    const since = emptySince.get(site.name);
     return since !== undefined && clock.monotonic() - since < emptyGraceMs;
   }
 
-  return { open, align, clear, withTrouble };
+  return { open, align, clear, withTrouble, recover, forget };
 }
 
 function membersOf({ nodes: here }: Site, region: RegionInventory): string[] {

@@ -4,11 +4,11 @@ import type { Node } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
 import { addFinalizer, hasFinalizer } from '../../kube/finalizer.ts';
 import { machinesOf } from '../../planning/machine.ts';
-import { again, done, type Outcome } from '../../runtime/controller.ts';
-import { createBackoff } from '../backoff.ts';
-import { belongingOf } from '../belonging.ts';
+import { done, type Outcome } from '../../runtime/controller.ts';
+import { createBackoff, type Held } from '../backoff.ts';
+import { belongingOf, scopeKeyOf } from '../belonging.ts';
 import type { Seen } from '../kinds.ts';
-import { recordOf } from '../launcher.ts';
+import { recordOf } from '../launch/record.ts';
 import type { Standing } from '../status.ts';
 import { troubleOf } from '../trouble.ts';
 import { createBringUp } from './bring-up.ts';
@@ -18,23 +18,38 @@ import { createTakeDown } from './take-down.ts';
 import { troubled, type Verdict, waiting } from './verdict.ts';
 
 /** What is known before any cloud is asked. */
-type Begun = Omit<Pass, 'record' | 'region' | 'found'>;
+type Begun = Omit<Pass, 'record' | 'region' | 'open' | 'found'>;
+
+/** What a pass was asked for. */
+interface Wish {
+  readonly leaving: boolean;
+  readonly asked: string;
+}
 
 /** One Node, one machine: from request to gone. */
 export function createNodeController(options: NodeControllerOptions) {
-  const { nodes, nodeResource, networks, sessions, inventory, bursts, launcher, remover, events } = options;
+  const { nodes, nodeResource, networks, sessions, inventory, fabrics, bursts, launcher, remover, events } =
+    options;
   const { cluster, paused, clock, logger, metrics } = options;
-  const backoff = createBackoff(clock);
-  const bringUp = createBringUp(options, backoff);
-  const asked = new Map<string, string>();
-  const { takeDown, finish } = createTakeDown(options);
+  /** Of launches that came to nothing. */
+  const launches = createBackoff(clock);
+  /** Of passes that a cloud or a credential put an end to. */
+  const troubles = createBackoff(clock);
+  const hurried = new Set<string>();
+  const wishes = new Map<string, Wish>();
+  const bringUp = createBringUp(options, launches);
+  const { takeDown, finish } = createTakeDown(options, troubles);
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
     const seen = nodes.get(key);
     if (seen === undefined) {
-      backoff.forget(key);
-      asked.delete(key);
-      for (const region of inventory.regions()) region.unwatch(key);
+      for (const memory of [launches, troubles]) memory.forget(key);
+      for (const memory of [wishes, hurried]) memory.delete(key);
+      fabrics.forget(scopeKeyOf({ cluster, node: key }));
+      for (const region of inventory.regions()) {
+        region.unwatch(key);
+        region.present(key);
+      }
       return done;
     }
     if (!seen.parsed.ok) {
@@ -69,31 +84,47 @@ export function createNodeController(options: NodeControllerOptions) {
       );
       return done;
     }
-    const anew = isAskedAnew(key, seen, network);
-    if (anew) backoff.hurry(key);
-    const failures = backoff.failures(key);
+    const { anew, isOther } = heed(key, seen, network);
+    if (hurried.delete(key) || isOther) for (const memory of [launches, troubles]) memory.hurry(key);
     try {
       const verdict = await pass({ key, seen, node, belonging, anew, signal });
       if (verdict === 'gone') return done;
+      // On its way out each request that is accepted may yet be refused.
+      if (!leaving) troubles.forget(key);
       await writeNodeStatus(options, nodes.get(key) ?? seen, inventoryMachine(seen, node), verdict, signal);
       return verdict.next;
     } catch (error) {
-      const trouble = troubleOf(error, failures);
-      if (trouble === undefined) throw error;
-      if (leaving) backoff.fail(key, trouble);
-      await writeNodeStatus(options, seen, undefined, troubled(node, leaving, trouble), signal);
-      return again(trouble.retryAfterMs, trouble.reason);
+      const held = noteTrouble(key, error);
+      if (held === undefined) throw error;
+      const verdict = troubled(node, leaving, held);
+      await writeNodeStatus(options, seen, undefined, verdict, signal);
+      return verdict.next;
     }
   }
 
-  /** Whether the annotation of the Node, or of its Network, was changed since the last pass. */
-  function isAskedAnew(key: string, seen: Seen<Node>, network: Seen<Network> | undefined): boolean {
-    const wanted = [seen, network]
-      .map((object) => object?.metadata.annotations?.[ANNOTATIONS.reconcile])
-      .join();
-    const before = asked.get(key);
-    asked.set(key, wanted);
-    return before !== undefined && before !== wanted;
+  /** A pass that something else woke before its time, and that meets the same trouble, is no further failure. */
+  function noteTrouble(key: string, error: unknown): Held | undefined {
+    const trouble = troubleOf(error, troubles.failures(key));
+    if (trouble === undefined) return undefined;
+    const held = troubles.of(key);
+    if (held === undefined || held.waitMs === 0 || held.trouble.message !== trouble.message)
+      troubles.fail(key, trouble);
+    return troubles.of(key);
+  }
+
+  /**
+   * `isOther`: something else is wished for than in the last pass. `anew`: the annotation of the Node, or of its Network,
+   * asks for a look since then.
+   */
+  function heed(key: string, seen: Seen<Node>, network: Seen<Network> | undefined) {
+    const wish: Wish = {
+      leaving: seen.metadata.deletionTimestamp !== undefined,
+      asked: [seen, network].map((object) => object?.metadata.annotations?.[ANNOTATIONS.reconcile]).join(),
+    };
+    const before = wishes.get(key) ?? wish;
+    wishes.set(key, wish);
+    const anew = before.asked !== wish.asked;
+    return { anew, isOther: anew || before.leaving !== wish.leaving };
   }
 
   /** The machine of the Node as the inventory shows it now. */
@@ -129,22 +160,23 @@ export function createNodeController(options: NodeControllerOptions) {
     }
     const region = inventory.of(open);
     // The Network reads for all of its Nodes.
-    if (region.readAt === undefined || (anew && belonging.network === undefined)) {
-      await region.read(signal);
-      if (region.readAt === undefined)
-        return waiting(node, 'Progressing', 'the list of machines is not read yet', 2_000);
+    if (anew && belonging.network === undefined) await region.read(signal);
+    else if (region.readAt === undefined) await region.readIfDue(signal);
+    if (region.readAt === undefined) {
+      if (region.failure !== undefined) throw region.failure;
+      return waiting(node, 'Progressing', 'the list of machines is not read yet', 2_000);
     }
     const launched = record === undefined ? [] : region.launchedBy(record.token);
     const found = machinesOf(record, node.status.machine?.id, launched);
-    const now: Pass = { ...begun, record, region, found };
+    const now: Pass = { ...begun, record, region, open, found };
     await removeSurplus(now);
-    return leaving ? await takeDown(now) : await bringUp(now, open);
+    return leaving ? await takeDown(now) : await bringUp(now);
   }
 
-  async function removeSurplus({ key, region, found, seen }: Pass): Promise<void> {
+  async function removeSurplus({ key, region, open, found, seen }: Pass): Promise<void> {
     for (const machine of found.surplus) {
-      remover.request(region, machine.id);
-      metrics.surplusRemoved.inc({ cloud: region.open.cloud });
+      remover.request({ region, open, id: machine.id });
+      metrics.surplusRemoved.inc({ cloud: open.cloud });
       events.event({
         regarding: seen,
         type: 'Warning',
@@ -156,5 +188,9 @@ export function createNodeController(options: NodeControllerOptions) {
     }
   }
 
-  return { reconcile };
+  return {
+    reconcile,
+    /** Something that stood in the way may be mended: the next pass tries what had to wait. */
+    hurry: (key: string) => void hurried.add(key),
+  };
 }

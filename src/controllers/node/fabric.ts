@@ -20,6 +20,7 @@ export async function fabricOfNode(options: {
   const wish: FabricGoal = goal === 'wish' ? { scope, ...firewallRules(node.spec) } : { scope, goal };
   const maxAgeMs = anew ? 0 : 60_000;
   const { view, steps } = await fabrics.align({ open, goal: wish, maxAgeMs, dryRun: false, signal });
-  if (view.trouble !== undefined) throw view.trouble;
+  // What is to go, goes without a network to put it in.
+  if (view.trouble !== undefined && goal === 'wish') throw view.trouble;
   return { ...(view.attachment && { attachment: view.attachment }), steps };
 }

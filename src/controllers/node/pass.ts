@@ -1,42 +1,20 @@
 /** What the parts of the Node controller share: its options, and what one pass knows. */
-import type { Network } from '../../api/network.ts';
 import type { Node } from '../../api/node.ts';
-import type { EventRecorder } from '../../kube/events.ts';
-import type { Informer } from '../../kube/informer.ts';
 import { keyOf } from '../../kube/object.ts';
-import type { Resource } from '../../kube/resource.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import type { MachinesOfNode } from '../../planning/machine.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import type { Metrics } from '../../telemetry.ts';
 import type { Belonging } from '../belonging.ts';
-import type { Bursts } from '../bursts.ts';
-import type { Fabrics } from '../fabrics.ts';
-import type { Inventory, RegionInventory } from '../inventory.ts';
+import type { RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
-import { type Launcher, type LaunchOutcome, recordOf } from '../launcher.ts';
-import type { Remover } from '../remover.ts';
-import type { Sessions } from '../sessions.ts';
+import type { Launcher } from '../launch/launcher.ts';
+import type { LaunchOutcome } from '../launch/outcomes.ts';
+import { recordOf } from '../launch/record.ts';
+import type { OpenSession } from '../sessions.ts';
+import type { Shared } from '../shared.ts';
 import { type Trouble, troubleOf } from '../trouble.ts';
 
-export interface NodeControllerOptions {
-  readonly nodes: Informer<Seen<Node>>;
-  readonly nodeResource: Resource<Seen<Node>>;
-  readonly networks: Informer<Seen<Network>>;
-  readonly sessions: Sessions;
-  readonly inventory: Inventory;
-  readonly fabrics: Fabrics;
-  readonly bursts: Bursts;
+export interface NodeControllerOptions extends Shared {
   readonly launcher: Launcher;
-  readonly remover: Remover;
-  readonly events: EventRecorder;
-  readonly cluster: string;
-  readonly readLagMs: number;
-  readonly paused: boolean;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
 }
 
 /** What one pass knows about its Node. */
@@ -47,6 +25,8 @@ export interface Pass {
   readonly belonging: Belonging;
   readonly record: LaunchRecord | undefined;
   readonly region: RegionInventory;
+  /** On whose behalf. */
+  readonly open: OpenSession;
   readonly found: MachinesOfNode;
   /** Somebody asked for a look now; what is known does not count. */
   readonly anew: boolean;

@@ -1,15 +1,15 @@
 import type { Node, NodeStatus } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
-import type { Resource } from '../../kube/resource.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { findCondition } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
-import { recordOf } from '../launcher.ts';
+import { recordOf } from '../launch/record.ts';
+import type { Shared } from '../shared.ts';
 import { conditionsFor, writeStatus } from '../status.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Writes what a pass found, if it differs from what stands there. */
 export async function writeNodeStatus(
-  { nodeResource, clock }: { readonly nodeResource: Resource<Seen<Node>>; readonly clock: Clock },
+  { nodeResource, clock }: Pick<Shared, 'nodeResource' | 'clock'>,
   seen: Seen<Node>,
   machine: Machine | undefined,
   { phase, standing, trouble }: Verdict,
@@ -27,7 +27,7 @@ export async function writeNodeStatus(
     ...(record && { attempt: record.attempt }),
     ...(trouble !== undefined && { lastError: trouble }),
   };
-  if (isOnlyNews(before, after)) return;
+  if (standing.kind === 'working' && isUnderWay(before) && isOnlyNews(before, after)) return;
   await writeStatus(nodeResource, seen, { before, after, signal });
 }
 
@@ -44,6 +44,13 @@ function isOnlyNews(before: NodeStatus, after: NodeStatus): boolean {
   return (
     after.phase === 'Starting' && before.phase === 'Starting' && before.machine?.id === after.machine?.id
   );
+}
+
+/** Nothing was said yet, or that all goes on: what else was said has to be taken back. */
+function isUnderWay({ conditions }: NodeStatus): boolean {
+  if (findCondition(conditions, 'Ready') === undefined) return true;
+  const reconciling = findCondition(conditions, 'Reconciling');
+  return reconciling?.status === 'True' && reconciling.reason !== 'InternalError';
 }
 
 function machineStatus(machine: Machine): NonNullable<NodeStatus['machine']> {

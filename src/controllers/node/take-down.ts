@@ -6,6 +6,7 @@ import { removeFinalizer } from '../../kube/finalizer.ts';
 import { keyOf } from '../../kube/object.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { again } from '../../runtime/controller.ts';
+import type { Backoff } from '../backoff.ts';
 import type { Seen } from '../kinds.ts';
 import { spell } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
@@ -18,16 +19,16 @@ import {
   type Pass,
   repeatOf,
 } from './pass.ts';
-import { settled, terminating, type Verdict } from './verdict.ts';
+import { settled, terminating, troubled, type Verdict } from './verdict.ts';
 
 /** A machine that is on its way out of a balancer waits this much longer than its drain time for a look that shows it. */
 const drainMarginMs = 30_000;
 
-export function createTakeDown(options: NodeControllerOptions) {
+export function createTakeDown(options: NodeControllerOptions, troubles: Backoff) {
   const { nodes, nodeResource, networks, fabrics, launcher, remover, readLagMs, clock, logger } = options;
 
   async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
-    const { key, seen, node, region, record, found, signal } = pass;
+    const { key, seen, node, region, open, record, found, signal } = pass;
     region.watch(key);
     if (launcher.isWaiting(key))
       return { ...terminating('its launch is being put together'), next: again(500, 'in a batch') };
@@ -35,7 +36,7 @@ export function createTakeDown(options: NodeControllerOptions) {
     if (machine !== undefined) {
       region.present(key);
       if (policyOf(pass) === 'Orphan') {
-        await region.open.session.machines.release([machine.id], signal);
+        await open.session.machines.release([machine.id], signal);
         await region.read(signal);
         if (region.get(machine.id) === undefined) return await finish(seen, signal, pass);
         return {
@@ -58,7 +59,9 @@ export function createTakeDown(options: NodeControllerOptions) {
         };
       const failure = remover.takeFailure(machine.id);
       if (failure !== undefined) throw failure;
-      remover.request(region, machine.id);
+      const held = troubles.of(key);
+      if (held !== undefined && held.waitMs > 0) return troubled(node, true, held);
+      remover.request({ region, open, id: machine.id });
       return settled('Terminating', {
         kind: 'working',
         reason: 'Terminating',
@@ -91,7 +94,7 @@ export function createTakeDown(options: NodeControllerOptions) {
       const message = `its launch has no answer; it is repeated in ${spell(waitMs)}`;
       return { ...terminating(message), next: again(waitMs, 'launch has no answer') };
     }
-    launcher.settle(record, seen.metadata.namespace, region, { mayCall });
+    launcher.settle({ record, namespace: seen.metadata.namespace, region, open, mayCall });
     return { ...terminating('finding out what became of its launch'), next: again(2_000, 'settling') };
   }
 
@@ -105,9 +108,9 @@ export function createTakeDown(options: NodeControllerOptions) {
   }
 
   async function awaitAbsence(pass: Pass, id: string | undefined): Promise<Verdict | 'gone'> {
-    const { key, region, seen, signal } = pass;
+    const { key, region, open, seen, signal } = pass;
     if (region.absentForMs(key) >= readLagMs) {
-      const machines = id === undefined ? [] : await region.open.session.machines.read([id], signal);
+      const machines = id === undefined ? [] : await open.session.machines.read([id], signal);
       if (machines.every(({ state }) => state === 'terminated')) return await finish(seen, signal, pass);
       region.learn(machines);
     }
@@ -145,12 +148,12 @@ export function createTakeDown(options: NodeControllerOptions) {
 
   async function finish(seen: Seen<Node>, signal: AbortSignal, pass?: Pass): Promise<Verdict | 'gone'> {
     if (pass !== undefined && pass.belonging.network === undefined) {
-      const { node, belonging, region } = pass;
+      const { node, belonging, open } = pass;
       const goal = node.spec.deletionPolicy === 'Orphan' ? 'released' : 'nothing';
       const { steps } = await fabricOfNode({
         node,
         belonging,
-        open: region.open,
+        open,
         fabrics,
         goal,
         anew: false,

@@ -1,8 +1,9 @@
 import type { Node, NodePhase } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
 import { again, done, type Outcome } from '../../runtime/controller.ts';
+import type { Held } from '../backoff.ts';
 import type { Standing } from '../status.ts';
-import { spell, type Trouble } from '../trouble.ts';
+import { spell } from '../trouble.ts';
 
 /** What a pass found, for the status, and when to look again. */
 export interface Verdict {
@@ -43,13 +44,14 @@ export function keep(node: Node, message: string): Verdict {
   return settled(phase, { kind: 'working', reason: 'Launching', message });
 }
 
-export function troubled(node: Node, leaving: boolean, trouble: Trouble): Verdict {
+/** Reads the same in every pass until the next try. */
+export function troubled(node: Node, leaving: boolean, { trouble, waitMs }: Held): Verdict {
   const message = `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`;
   const phase = leaving ? 'Terminating' : (node.status.phase ?? 'Pending');
   return {
     phase,
     standing: { kind: trouble.stalled ? 'stalled' : 'working', reason: trouble.reason, message },
-    next: again(trouble.retryAfterMs, trouble.reason),
+    next: again(waitMs, trouble.reason),
     trouble: message,
   };
 }

@@ -3,13 +3,20 @@ import type { FabricView, MemberHealth, Owner } from '../../cloud.ts';
 import type { Rule } from './rules.ts';
 
 export type Attributes = ReadonlyMap<string, string>;
+/** By key. */
+export type Tags = ReadonlyMap<string, string>;
+
+export interface Subnet {
+  readonly id: string;
+  readonly zone: string;
+}
 
 export interface Network {
   readonly vpcId: string;
   /** Whether AWS gives a new security group here a rule for IPv6 as well. */
   readonly ipv6: boolean;
   /** One for each zone in use, by zone. */
-  readonly subnets: readonly { readonly id: string; readonly zone: string }[];
+  readonly subnets: readonly Subnet[];
 }
 
 export interface Group {
@@ -17,6 +24,7 @@ export interface Group {
   readonly name: string;
   readonly vpcId: string;
   readonly owner: Owner | undefined;
+  readonly tags: Tags;
   readonly ingress: readonly Rule[];
   readonly egress: readonly Rule[];
 }
@@ -35,7 +43,8 @@ export interface Balancer {
   /** `provisioning`, `active`, `active_impaired` or `failed`. */
   readonly state: string;
   readonly stateReason?: string;
-  readonly subnetIds: readonly string[];
+  /** One for each zone. */
+  readonly subnets: readonly Subnet[];
   readonly groupIds: readonly string[];
 }
 
@@ -71,6 +80,13 @@ export interface Listener {
   readonly poolArns: readonly string[];
 }
 
+/** What the tags of a balancer, listener or target group say. */
+export interface Tagged {
+  /** `other` when not of this cluster. */
+  readonly owner: Owner | 'other';
+  readonly tags: Tags;
+}
+
 export interface Target {
   /** Id of the instance. */
   readonly id: string;
@@ -80,13 +96,20 @@ export interface Target {
   readonly reason?: string;
 }
 
+export interface FoundListener extends Listener {
+  /** Absent: AWS has not told them yet. */
+  readonly tags?: Tags;
+}
+
 export interface FoundBalancer extends Balancer {
   readonly attributes: Attributes;
-  readonly listeners: readonly Listener[];
+  readonly tags: Tags;
+  readonly listeners: readonly FoundListener[];
 }
 
 export interface FoundPool extends Pool {
   readonly attributes: Attributes;
+  readonly tags: Tags;
   readonly targets: readonly Target[];
   /** Those that AWS would not take the last time, by `instance:port`. */
   readonly refused: ReadonlySet<string>;

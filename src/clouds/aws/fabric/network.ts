@@ -1,11 +1,11 @@
 /** Which VPC and which subnets: as given, or those of the region's default VPC; never picked silently. */
 import type { Filter, Subnet } from '@aws-sdk/client-ec2';
 import { CloudError } from '../../cloud.ts';
+import { allPages } from '../paging.ts';
 import type { Sdk } from '../sdk.ts';
 import { filterValue } from '../tags.ts';
 import type { Network } from './found.ts';
 import type { Asker } from './part.ts';
-import { allPages } from './reads.ts';
 import type { Settings } from './settings.ts';
 
 export type NetworkAnswer =

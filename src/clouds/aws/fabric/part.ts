@@ -31,6 +31,8 @@ export interface Part<Row> {
   changed(id: string, row: Row): void;
   /** Something that we just removed. */
   removed(id: string): void;
+  /** Something that was read by itself, between two reads of all. */
+  learned(id: string, row: Row): void;
   /** Whether we made it, so recently that AWS may not show it yet. */
   isMade(id: string): boolean;
   /** Whether we removed it, so recently that AWS may still show it. */
@@ -139,6 +141,9 @@ export function createPart<Row>({
       note(id, { turn: nextTurn(), at: made ? before.at : now(), made, row });
     },
     removed: (id) => note(id, { turn: nextTurn(), at: now(), removed: true }),
+    learned: (id, row) => {
+      rows = new Map(rows).set(id, row);
+    },
     isMade: (id) => {
       const write = recent(id);
       return write !== undefined && 'made' in write && write.made;

@@ -6,6 +6,7 @@ import {
   type FoundBalancer,
   NEW_BALANCER,
   type Network,
+  type Subnet,
 } from './found.ts';
 import { nameTaken, needsTwoZones } from './refusals.ts';
 import { type AwsStep, type Behalf, stepOf } from './steps.ts';
@@ -51,11 +52,13 @@ function whyReplace(
 ): string | undefined {
   if (found.type !== desired.type) return `it is of type ${found.type}, wished is ${desired.type}`;
   if (found.scheme !== desired.scheme) return `it is ${found.scheme}, wished is ${desired.scheme}`;
-  if (found.vpcId !== network.vpcId) return `it is in ${found.vpcId}, the machines are in ${network.vpcId}`;
   if (found.state === 'failed') return `AWS could not set it up: ${found.stateReason ?? 'no reason given'}`;
   // https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-security-groups.html
   if (found.type === 'network' && found.groupIds.length === 0) {
     return 'it was made without a security group and can never have one';
+  }
+  if (subnetCalls(desired.type, found.subnets, network.subnets) === undefined) {
+    return 'it is in one zone only, and cannot take another subnet there while it has one';
   }
   return undefined;
 }
@@ -94,7 +97,6 @@ function planPlace(
   { network, groupId, groupName }: BalancerContext,
 ): readonly AwsStep[] {
   const update = { verb: 'update', kind: KIND, name: desired.name } as const;
-  const subnetIds = network.subnets.map((subnet) => subnet.id);
   const steps: AwsStep[] = [];
   if (groupId === undefined || !sameSet(found.groupIds, [groupId])) {
     steps.push(
@@ -107,19 +109,53 @@ function planPlace(
       ),
     );
   }
-  if (!sameSet(found.subnetIds, subnetIds)) {
-    const because = `its subnets are ${found.subnetIds.join(', ')}, wished are ${subnetIds.join(', ')}`;
+  const calls = subnetCalls(desired.type, found.subnets, network.subnets) ?? [];
+  calls.forEach((subnets, index) => {
+    const ids = subnets.map(({ id }) => id).join(', ');
+    const because =
+      index === calls.length - 1
+        ? `its subnets are not the wished ${ids}`
+        : `a zone gives up its subnet before it takes another, which leaves ${ids}`;
+    const refused = desired.type === 'application' && subnets.length < 2;
     steps.push(
       stepOf(
         behalf,
         { ...update, because },
-        desired.type === 'application' && subnetIds.length < 2
-          ? { do: 'refuse', error: needsTwoZones(network) }
-          : { do: 'set subnets', arn: found.arn, subnetIds },
+        index > 0
+          ? 'the subnets are changed one call after the other'
+          : refused
+            ? { do: 'refuse', error: needsTwoZones(network) }
+            : { do: 'set subnets', arn: found.arn, subnets },
       ),
     );
-  }
+  });
   return steps;
+}
+
+/**
+ * What the subnets are set to, one call after the other, until they are the wished ones; undefined where no calls lead
+ * there. A network balancer takes another subnet in a zone only after it gave up the one it has, and always needs one: so
+ * the zones take turns.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/availability-zones.html
+ */
+export function subnetCalls(
+  type: Balancer['type'],
+  found: readonly Subnet[],
+  wished: readonly Subnet[],
+): readonly (readonly Subnet[])[] | undefined {
+  const ids = (subnets: readonly Subnet[]) => subnets.map(({ id }) => id);
+  if (sameSet(ids(found), ids(wished))) return [];
+  const isHeld = ({ id, zone }: Subnet) =>
+    type === 'network' && found.some((has) => has.zone === zone && has.id !== id);
+  const [first, ...later] = wished.filter(isHeld);
+  if (first === undefined) return [wished];
+  const free = wished.filter((subnet) => !isHeld(subnet));
+  const held = found.filter(({ zone }) => later.some((subnet) => subnet.zone === zone));
+  const unwished = found.filter(({ zone }) => !wished.some((subnet) => subnet.zone === zone));
+  const next = free.length + held.length > 0 ? [...free, ...held] : unwished;
+  if (next.length === 0) return undefined;
+  const rest = subnetCalls(type, next, wished);
+  return rest && [next, ...rest];
 }
 
 function planAttributes(

@@ -73,7 +73,13 @@ function planListener(
       behalf,
       shown,
       found === undefined
-        ? { do: 'create listener', balancerArn: standing.arn, listener, tags: behalf.tags }
+        ? {
+            do: 'create listener',
+            balancerArn: standing.arn,
+            listener,
+            owner: behalf.owner,
+            tags: behalf.tags,
+          }
         : { do: 'set listener', balancerArn: standing.arn, listener: { ...listener, arn: found.arn } },
     ),
   ];

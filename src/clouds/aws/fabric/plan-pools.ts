@@ -1,4 +1,5 @@
 /** Target groups and who is in them. */
+import { chunksOf } from '../paging.ts';
 import { type FoundBalancer, type FoundPool, type HealthCheck, NEW_POOL, type Target } from './found.ts';
 import { changedAttributes } from './plan-balancer.ts';
 import { listenerName } from './plan-listeners.ts';
@@ -104,15 +105,17 @@ export function planRegister(
   const [again = [], first = []] = [true, false].map((before) =>
     missing.filter((target) => (found?.refused.has(targetKey(target)) ?? false) === before),
   );
-  return [...chunks(first), ...chunks(again)].map((targets) =>
-    stepOf(
-      behalf,
-      { verb: 'register', kind: KIND, name: desired.name, because: `${list(targets)} not in it` },
-      found === undefined
-        ? `target group ${desired.name} is not there yet`
-        : { do: 'register', arn: found.arn, targets },
-    ),
-  );
+  return [first, again]
+    .flatMap(inCalls)
+    .map((targets) =>
+      stepOf(
+        behalf,
+        { verb: 'register', kind: KIND, name: desired.name, because: `${list(targets)} not in it` },
+        found === undefined
+          ? `target group ${desired.name} is not there yet`
+          : { do: 'register', arn: found.arn, targets },
+      ),
+    );
 }
 
 export function planDeregister(
@@ -125,7 +128,7 @@ export function planDeregister(
   const targets = surplus
     .map(({ id, port }) => ({ id, port }))
     .sort((a, b) => (targetKey(a) < targetKey(b) ? -1 : 1));
-  return chunks(targets).map((some) =>
+  return inCalls(targets).map((some) =>
     stepOf(
       behalf,
       { verb: 'deregister', kind: KIND, name: found.name, because: `${list(some)} to leave it` },
@@ -158,11 +161,7 @@ const isIn = (target: Target): boolean => target.health !== 'draining';
 const targetKey = (target: { readonly id: string; readonly port: number }): string =>
   `${target.id}:${target.port}`;
 
-function chunks<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
-  return Array.from({ length: Math.ceil(items.length / TARGETS_PER_CALL) }, (_, index) =>
-    items.slice(index * TARGETS_PER_CALL, (index + 1) * TARGETS_PER_CALL),
-  );
-}
+const inCalls = <Item>(targets: readonly Item[]): Item[][] => chunksOf(targets, TARGETS_PER_CALL);
 
 /** For people: `i-1, i-2, i-3 and 4 more are`. */
 function list(targets: readonly { readonly id: string }[]): string {

@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CloudError, type FabricGoal, type FabricWish } from '../../cloud.ts';
+import { standingTags, tagMap } from '../tags.ts';
 import type { AwsFabricView, FoundBalancer, FoundPool, Group, Network } from './found.ts';
 import { namesOf } from './names.ts';
 import { planFabric } from './plan.ts';
+import { subnetCalls } from './plan-balancer.ts';
 import { EVERYTHING_IPV4, EVERYTHING_IPV6 } from './rules.ts';
+import { settingsOf } from './settings.ts';
 import { defaultEgress, desiredOf } from './wish.ts';
 
 const owner = { cluster: 'c', network: 'chains/dev', placement: 'virginia' };
@@ -46,11 +49,13 @@ const { balancer: _, ...unbalanced } = wish;
 /** What stands when a wish has come true. */
 function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: Network } {
   const desired = desiredOf(of, network, 'sg-balancer');
+  const tags = tagMap(standingTags({ owner, ...settingsOf(of.scope.spec) }));
   const group = (id: string, wished: typeof desired.nodesGroup): Group => ({
     id,
     name: wished.name,
     vpcId: network.vpcId,
     owner,
+    tags,
     ingress: wished.ingress,
     egress: wished.egress ?? defaultEgress(network),
   });
@@ -60,6 +65,7 @@ function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: 
       ...pool,
       arn: `arn:${pool.name}`,
       vpcId: network.vpcId,
+      tags,
       targets: (balancer?.members ?? []).map((id) => ({ id, port: pool.port, health: 'healthy' })),
       refused: new Set(),
     }),
@@ -74,14 +80,16 @@ function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: 
             dnsName: 'balancer.example',
             vpcId: network.vpcId,
             state: 'active',
-            subnetIds: network.subnets.map(({ id }) => id),
+            subnets: network.subnets,
             groupIds: ['sg-balancer'],
+            tags,
             listeners: balancer.listeners.map(({ port, protocol, certificate, pool }) => ({
               arn: `arn:listener-${port}`,
               port,
               protocol,
               certificates: certificate === undefined ? [] : [certificate],
               poolArns: [`arn:${pool}`],
+              tags,
             })),
           },
         ];
@@ -221,7 +229,6 @@ test('rules from a balancer group that is gone are replaced', () => {
 test.each<[string, Partial<FoundBalancer>]>([
   ['it is of type application, wished is network', { type: 'application' }],
   ['it is internet-facing, wished is internal', { scheme: 'internet-facing' }],
-  ['it is in vpc-2, the machines are in vpc-1', { vpcId: 'vpc-2' }],
   ['AWS could not set it up: no room', { state: 'failed', stateReason: 'no room' }],
   ['it was made without a security group and can never have one', { groupIds: [] }],
 ])('replaces a balancer: %s', (why, change) => {
@@ -243,7 +250,7 @@ test.each<[string, Partial<FoundBalancer>]>([
 
 test.each<[string, Partial<FoundBalancer>]>([
   [`its security group is not ${names.balancerGroup}`, { groupIds: ['sg-other'] }],
-  ['its subnets are subnet-a, wished are subnet-a, subnet-b', { subnetIds: ['subnet-a'] }],
+  ['its subnets are not the wished subnet-a, subnet-b', { subnets: network.subnets.slice(0, 1) }],
   [
     'load_balancing.cross_zone.enabled is false, wished is true',
     { attributes: new Map([['load_balancing.cross_zone.enabled', 'false']]) },
@@ -466,23 +473,152 @@ test('while the network is in trouble machines still leave, and nothing else hap
   ]);
 });
 
-test('when the network moved, everything is made anew beside what machines still use', () => {
+test('when the network moved, everything serves on where it stands, and only members leave', () => {
   const around = settled(wish);
   const moved = { ...around, network: { ...network, vpcId: 'vpc-2' } };
 
-  expect(told(wish, moved).filter((step) => /^(create|delete)/.test(step))).toEqual([
-    'create security group: there is none for the nodes of chains/dev virginia',
-    'create security group: there is none for the balancer of chains/dev virginia',
-    'delete load balancer: it is in vpc-1, the machines are in vpc-2; its name is free again only when it is gone',
-    'create load balancer: there is none',
-    ...['TCP 8545', 'TCP 8546', 'UDP 30303'].map(
-      (what) => `create target group: nothing forwards to ${what}`,
-    ),
-    'create listener: port 8545 has none',
-    'create listener: port 443 has none',
-    'create listener: port 30303 has none',
-    ...[1, 2, 3].map(() => 'delete target group: no port is wished that it would serve'),
-    'delete security group: nothing wished uses it',
-    'delete security group: nothing wished uses it',
+  expect(shape(wish, moved)).toEqual(['update network']);
+  expect(shape(changed({ members: ['i-1'] }), moved)).toEqual([
+    ...Array(3).fill('deregister target group'),
+    'update network',
   ]);
+  expect(plan(wish, moved)[0]?.action).toMatchObject({
+    do: 'refuse',
+    error: { code: 'invalid', reason: 'VpcChanged', message: expect.stringContaining('vpc-1') },
+  });
+  expect(told({ scope, goal: 'nothing' }, moved)).toEqual(told({ scope, goal: 'nothing' }, around));
+});
+
+describe('a balancer that stands takes other subnets', () => {
+  const a = { id: 'a-old', zone: 'a' };
+  const b = { id: 'b-old', zone: 'b' };
+  const c = { id: 'c-old', zone: 'c' };
+  const [newA, newB, newC] = [a, b, c].map(({ zone }) => ({ id: `${zone}-new`, zone }));
+  if (newA === undefined || newB === undefined || newC === undefined) throw new Error('there are three');
+
+  test.each([
+    ['the same, in another order', 'network', [a, b], [b, a], []],
+    ['one more zone', 'network', [a], [a, b], [[a, b]]],
+    ['other zones', 'network', [a, b], [c], [[c]]],
+    [
+      'others in its zones, if it is an application balancer',
+      'application',
+      [a, b],
+      [newA, newB],
+      [[newA, newB]],
+    ],
+    ['another in one of its zones', 'network', [a, b], [newA, b], [[b], [newA, b]]],
+    ['another in its zone, beside a zone that comes', 'network', [a], [newA, b], [[b], [newA, b]]],
+    ['another in its zone, beside a zone that goes', 'network', [a, b], [newA], [[b], [newA]]],
+    [
+      'others in all of its zones',
+      'network',
+      [a, b, c],
+      [newA, newB, newC],
+      [
+        [b, c],
+        [newA, c],
+        [newA, newB],
+        [newA, newB, newC],
+      ],
+    ],
+    ['another in its only zone: that cannot be done', 'network', [a], [newA], undefined],
+  ] as const)('%s', (_name, type, found, wished, calls) => {
+    expect(subnetCalls(type, found, wished)).toEqual(calls);
+  });
+
+  test('by steps that wait for each other, or by another balancer', () => {
+    const [first] = network.subnets;
+    const elsewhere = { id: 'subnet-z', zone: 'us-east-1a' };
+    const on = (subnets: typeof network.subnets) => ({
+      ...withBalancer(wish, { subnets: [elsewhere, ...network.subnets.slice(1)] }),
+      network: { ...network, subnets },
+    });
+
+    expect(told(wish, on(network.subnets))).toEqual([
+      'update load balancer: a zone gives up its subnet before it takes another, which leaves subnet-b',
+      'update load balancer: its subnets are not the wished subnet-a, subnet-b',
+    ]);
+    expect(shape(wish, on(network.subnets))).toEqual([
+      'update load balancer',
+      'update load balancer (waits)',
+    ]);
+    if (first === undefined) throw new Error('the network has subnets');
+    const alone = {
+      ...withBalancer(wish, { subnets: [elsewhere] }),
+      network: { ...network, subnets: [first] },
+    };
+    expect(told(wish, alone)[0]).toContain('it is in one zone only');
+  });
+});
+
+const tagged = (tags: Record<string, string>): FabricWish => ({ ...wish, scope: { owner, spec: { tags } } });
+
+test('tags of what stands follow the spec, last of all, and only what stays is tagged', () => {
+  const before = settled(tagged({ team: 'chain', cost: '12' }));
+
+  expect(told(tagged({ team: 'ops', stage: 'live' }), before)).toEqual(
+    [
+      'security group',
+      'security group',
+      'load balancer',
+      ...Array(3).fill('target group'),
+      ...Array(3).fill('listener'),
+    ].flatMap((kind) => [
+      `update ${kind}: tag cost is not wished`,
+      `update ${kind}: tag team is chain, wished is ops; tag stage is not set, wished is live`,
+    ]),
+  );
+  const { balancer: _balancer, ...lone } = tagged({ cost: '12' });
+  expect(shape(lone, before).slice(-3)).toEqual([
+    'delete security group (waits)',
+    'update security group',
+    'update security group',
+  ]);
+});
+
+test('a tag that somebody else put on stays, and one of ours that somebody took off comes back', () => {
+  const before = settled(tagged({ team: 'chain' }));
+  const [group, ...others] = before.groups;
+  if (group === undefined) throw new Error('a settled wish has a group');
+  const meddled = (change: (tags: Map<string, string>) => void) => {
+    const tags = new Map(group.tags);
+    change(tags);
+    return { ...before, groups: [{ ...group, tags }, ...others] };
+  };
+
+  const added = meddled((tags) => tags.set('audit', 'yes'));
+  expect(told(tagged({ team: 'chain' }), added)).toEqual([]);
+  const gone = plan(tagged({}), added).filter((step) => step.name === group.name);
+  expect(gone.map((step) => step.action)).toEqual([
+    { do: 'untag group', groupId: group.id, keys: ['team', 'peerage-tag-keys'] },
+  ]);
+
+  const taken = meddled((tags) => tags.delete('Name'));
+  expect(told(tagged({ team: 'chain' }), taken)).toEqual([
+    'update security group: tag Name is not set, wished is dev-virginia',
+  ]);
+});
+
+test('without a note of what the spec put there, nothing is taken off', () => {
+  const before = settled(tagged({ team: 'chain' }));
+  const groups = before.groups.map((group) => {
+    const tags = new Map(group.tags);
+    tags.delete('peerage-tag-keys');
+    return { ...group, tags };
+  });
+
+  expect(plan(tagged({}), { ...before, groups }).filter((step) => step.kind === 'security group')).toEqual(
+    [],
+  );
+});
+
+test('a listener whose tags AWS has not told yet is left alone', () => {
+  const before = settled(wish);
+  const balancers = before.balancers.map((one) => ({
+    ...one,
+    listeners: one.listeners.map(({ tags: _tags, ...listener }) => listener),
+  }));
+
+  expect(plan(wish, { ...before, balancers })).toEqual([]);
 });

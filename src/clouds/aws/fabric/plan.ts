@@ -3,14 +3,16 @@
  * and planning again gives the same steps without it: a plan shown is the plan run.
  */
 import type { FabricGoal, FabricWish, Scope } from '../../cloud.ts';
-import { tagsFor } from '../tags.ts';
+import { standingTags } from '../tags.ts';
 import type { AwsFabricView, FoundPool, Network } from './found.ts';
-import { namesOf } from './names.ts';
+import { namesOf, scopeName } from './names.ts';
 import { planBalancer, planDeleteBalancer } from './plan-balancer.ts';
 import { planCreate, planDeleteGroups, planRules } from './plan-groups.ts';
-import { planListeners } from './plan-listeners.ts';
+import { listenerName, planListeners } from './plan-listeners.ts';
 import { planDeletePool, planDeregister, planPool, planRegister } from './plan-pools.ts';
 import { planRelease } from './plan-release.ts';
+import { planElbTags, planGroupTags } from './plan-tags.ts';
+import { vpcChanged } from './refusals.ts';
 import { settingsOf } from './settings.ts';
 import { type AwsStep, type Behalf, stepOf } from './steps.ts';
 import { type Desired, desiredOf } from './wish.ts';
@@ -20,35 +22,54 @@ export function planFabric(goal: FabricGoal, view: AwsFabricView): readonly AwsS
     return goal.goal === 'nothing' ? planRemoval(goal.scope, view) : planRelease(goal.scope, view);
   }
   const { network } = view.around;
-  return network === undefined ? planInTrouble(goal, view) : planWish(goal, view, network);
+  if (network === undefined) return planInTrouble(goal, view);
+  const elsewhere = vpcsOf(view).find((vpcId) => vpcId !== network.vpcId);
+  return elsewhere === undefined
+    ? planWish(goal, view, network)
+    : planMoved(goal, view, { from: elsewhere, to: network.vpcId });
 }
+
+function vpcsOf({ around: { groups, balancers, pools } }: AwsFabricView): readonly string[] {
+  return [...groups, ...balancers, ...pools].map(({ vpcId }) => vpcId);
+}
+
+const NETWORK = { verb: 'update', kind: 'network', name: 'VPC and subnets' } as const;
 
 /** Without a network nothing can be made; machines that leave are let go all the same. */
 function planInTrouble(wish: FabricWish, view: AwsFabricView): readonly AwsStep[] {
-  const members = wish.balancer?.members ?? [];
   return [
     stepOf(
       wish.scope,
-      {
-        verb: 'update',
-        kind: 'network',
-        name: 'VPC and subnets',
-        because: 'it is not settled which ones to use',
-      },
+      { ...NETWORK, because: 'it is not settled which ones to use' },
       view.trouble?.message ?? 'the network is unknown',
     ),
-    ...view.around.pools.flatMap((pool) => planDeregister(wish.scope, pool, members)),
+    ...planLeaving(wish, view),
   ];
+}
+
+/** What stands serves on as it is until somebody settles it. */
+function planMoved(
+  wish: FabricWish,
+  view: AwsFabricView,
+  vpcIds: { readonly from: string; readonly to: string },
+): readonly AwsStep[] {
+  const because = `everything stands in ${vpcIds.from}, named is ${vpcIds.to}`;
+  const error = vpcChanged(scopeName(wish.scope.owner), vpcIds);
+  return [...planLeaving(wish, view), stepOf(wish.scope, { ...NETWORK, because }, { do: 'refuse', error })];
+}
+
+function planLeaving(wish: FabricWish, view: AwsFabricView): readonly AwsStep[] {
+  const members = wish.balancer?.members ?? [];
+  return view.around.pools.flatMap((pool) => planDeregister(wish.scope, pool, members));
 }
 
 function planWish(wish: FabricWish, view: AwsFabricView, network: Network): readonly AwsStep[] {
   const { groups, balancers, pools, taken } = view.around;
   const { owner, spec } = wish.scope;
   const { tags } = settingsOf(spec);
-  const behalf: Behalf = { owner, tags: tagsFor({ owner, ...(tags === undefined ? {} : { tags }) }) };
+  const behalf: Behalf = { owner, tags: standingTags({ owner, ...(tags === undefined ? {} : { tags }) }) };
   const names = namesOf(owner);
-  const groupNamed = (name: string) =>
-    groups.find((group) => group.name === name && group.vpcId === network.vpcId);
+  const groupNamed = (name: string) => groups.find((group) => group.name === name);
   const nodesGroup = groupNamed(names.nodesGroup);
   const balancerGroup = groupNamed(names.balancerGroup);
   const desired = desiredOf(wish, network, balancerGroup?.id ?? names.balancerGroup);
@@ -65,6 +86,20 @@ function planWish(wish: FabricWish, view: AwsFabricView, network: Network): read
     (group) => group !== nodesGroup && (desired.balancer === undefined || group !== balancerGroup),
   );
 
+  const balanced =
+    desired.balancer === undefined
+      ? {
+          steps: pools.map((pool) => planDeletePool(behalf, pool, 'nothing wished uses it', balancers)),
+          tags: [],
+        }
+      : planBalanced(behalf, desired.balancer, view, {
+          network,
+          groupId: balancerGroup?.id,
+          groupName: names.balancerGroup,
+          taken,
+        });
+  const keptGroups = groups.filter((group) => !surplusGroups.includes(group));
+
   return [
     ...(nodesGroup === undefined ? [planCreate(behalf, desired.nodesGroup, network)] : []),
     ...(desired.balancerGroup === undefined
@@ -75,23 +110,21 @@ function planWish(wish: FabricWish, view: AwsFabricView, network: Network): read
         ]),
     ...planRules(behalf, desired.nodesGroup, nodesGroup, rules),
     ...surplusBalancers.flatMap((balancer) => planDeleteBalancer(behalf, balancer, 'nothing wished uses it')),
-    ...(desired.balancer === undefined
-      ? pools.map((pool) => planDeletePool(behalf, pool, 'nothing wished uses it', balancers))
-      : planBalanced(behalf, desired.balancer, view, {
-          network,
-          groupId: balancerGroup?.id,
-          groupName: names.balancerGroup,
-          taken,
-        })),
+    ...balanced.steps,
     ...planDeleteGroups(behalf, surplusGroups, {
-      kept: groups.filter((group) => !surplusGroups.includes(group)),
+      kept: keptGroups,
       because: 'nothing wished uses it',
       waits: surplusBalancers.length > 0 ? 'the load balancer is still there' : undefined,
     }),
+    // Nothing waits for a tag, and an identity may well be refused to set one.
+    ...keptGroups.flatMap((group) => planGroupTags(behalf, group)),
+    ...balanced.tags,
   ];
 }
 
 /**
+ * `tags`: steps that bring the tags of what stands in line.
+ *
  * Registrations come last: they are what AWS refuses most often (a machine that has just ended, a full zone), and nothing
  * else must wait for them. The exception is a target group that takes over from another: it is filled first.
  */
@@ -105,7 +138,7 @@ function planBalanced(
     readonly groupName: string;
     readonly taken: AwsFabricView['around']['taken'];
   },
-): readonly AwsStep[] {
+): { readonly steps: readonly AwsStep[]; readonly tags: readonly AwsStep[] } {
   const { balancers, pools } = view.around;
   const found = balancers.find((balancer) => balancer.name === desired.name);
   const { steps, standing } = planBalancer(behalf, desired, found, {
@@ -126,7 +159,7 @@ function planBalanced(
       .filter((pool) => takesOver(pool.name) === (filledFirst === 'filled first'))
       .flatMap((pool) => planRegister(behalf, pool, poolNamed(pool.name), desired.members));
 
-  return [
+  const wished = [
     ...steps,
     ...desired.pools.flatMap((pool) =>
       planPool(behalf, pool, poolNamed(pool.name), {
@@ -142,6 +175,16 @@ function planBalanced(
     ),
     ...register('filled last'),
   ];
+  const ports = new Set(desired.listeners.map(({ port }) => port));
+  const listeners = (standing?.listeners ?? []).filter(({ port }) => ports.has(port));
+  const tags = [
+    ...(standing === undefined ? [] : planElbTags(behalf, { kind: 'load balancer', ...standing })),
+    ...kept.flatMap((pool) => planElbTags(behalf, { kind: 'target group', ...pool })),
+    ...listeners.flatMap((listener) =>
+      planElbTags(behalf, { kind: 'listener', name: listenerName(listener), ...listener }),
+    ),
+  ];
+  return { steps: wished, tags };
 }
 
 /** Balancers first, since they hold all the rest. Nobody is deregistered: the balancer goes as a whole. */

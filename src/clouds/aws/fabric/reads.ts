@@ -1,13 +1,14 @@
 /** The reads of the fabric, each to the last page. */
 
 import type { TagDescription } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { type Owner, TAGS } from '../../cloud.ts';
+import { TAGS } from '../../cloud.ts';
+import { allPages, chunksOf } from '../paging.ts';
 import type { Sdk } from '../sdk.ts';
-import { filterValue, ownerOf } from '../tags.ts';
-import type { Balancer, Group, Listener, Pool, Target } from './found.ts';
+import { filterValue } from '../tags.ts';
+import type { Balancer, Group, Listener, Pool, Tagged, Target } from './found.ts';
 import type { Asker } from './part.ts';
 import { isCode } from './refusals.ts';
-import { balancerRow, groupRow, listenerRow, poolRow, targetRow } from './rows.ts';
+import { balancerRow, groupRow, listenerRow, poolRow, taggedRow, targetRow } from './rows.ts';
 
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html */
 export const ARNS_PER_CALL = 20;
@@ -83,18 +84,17 @@ export async function readPoolAttributes(sdk: Sdk, arn: string, asker: Asker): P
   return Attributes.map(({ Key = '', Value = '' }) => [Key, Value]);
 }
 
-/** Whose each is; `other` when not of this cluster. What AWS does not know (any more, or yet) is absent. */
-export async function readOwners(
+/** What the tags of each say. What AWS does not know (any more, or yet) is absent. */
+export async function readTagged(
   sdk: Sdk,
   cluster: string,
   arns: readonly string[],
   asker: Asker,
-): Promise<Rows<Owner | 'other'>> {
-  const rows: [string, Owner | 'other'][] = [];
+): Promise<Rows<Tagged>> {
+  const rows: [string, Tagged][] = [];
   for (const some of chunksOf(arns, ARNS_PER_CALL)) {
     for (const { ResourceArn = '', Tags } of await describeTags(sdk, some, asker)) {
-      const owner = ownerOf(Tags);
-      rows.push([ResourceArn, owner?.cluster === cluster ? owner : 'other']);
+      rows.push([ResourceArn, taggedRow(Tags, cluster)]);
     }
   }
   return rows;
@@ -115,26 +115,4 @@ async function describeTags(
     const single = await Promise.all(arns.map((arn) => describeTags(sdk, [arn], asker)));
     return single.flat();
   }
-}
-
-export function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
-}
-
-export async function allPages<Item>(
-  readPage: (from: string | undefined) => Promise<{
-    readonly items: readonly Item[] | undefined;
-    readonly next: string | undefined;
-  }>,
-): Promise<readonly Item[]> {
-  const items: Item[] = [];
-  let from: string | undefined;
-  do {
-    const page = await readPage(from);
-    items.push(...(page.items ?? []));
-    from = page.next === '' ? undefined : page.next;
-  } while (from !== undefined);
-  return items;
 }

@@ -22,6 +22,20 @@ export function nameTaken(api: string, what: { readonly kind: string; readonly n
   });
 }
 
+/** AWS moves neither machines nor balancers from one VPC to another. */
+export function vpcChanged(
+  scope: string,
+  vpcIds: { readonly from: string; readonly to: string },
+): CloudError {
+  return new CloudError({
+    code: 'invalid',
+    outcome: 'none',
+    api: 'CreateSecurityGroup',
+    reason: 'VpcChanged',
+    message: `${scope} stands in ${vpcIds.from} and would have to move to ${vpcIds.to}, which nothing on AWS can; go back to subnets of ${vpcIds.from}, or add a placement under another name`,
+  });
+}
+
 export function needsTwoZones(network: Network): CloudError {
   const where = network.subnets.map((subnet) => subnet.zone).join(', ') || 'none';
   return new CloudError({

@@ -7,8 +7,8 @@ import type {
   TargetHealthDescription,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { MemberHealth } from '../../cloud.ts';
-import { ownerOf } from '../tags.ts';
-import type { Balancer, Group, Listener, Pool, Target } from './found.ts';
+import { ownerOf, type TagList, tagMap } from '../tags.ts';
+import type { Balancer, Group, Listener, Pool, Tagged, Target } from './found.ts';
 import { foundRules } from './rules.ts';
 
 export function groupRow(group: SecurityGroup, cluster: string): Group {
@@ -18,9 +18,15 @@ export function groupRow(group: SecurityGroup, cluster: string): Group {
     name: group.GroupName ?? '',
     vpcId: group.VpcId ?? '',
     owner: owner?.cluster === cluster ? owner : undefined,
+    tags: tagMap(group.Tags),
     ingress: foundRules(group.IpPermissions ?? []),
     egress: foundRules(group.IpPermissionsEgress ?? []),
   };
+}
+
+export function taggedRow(tags: TagList | undefined, cluster: string): Tagged {
+  const owner = ownerOf(tags);
+  return { owner: owner?.cluster === cluster ? owner : 'other', tags: tagMap(tags) };
 }
 
 export function balancerRow(balancer: LoadBalancer): Balancer {
@@ -34,7 +40,9 @@ export function balancerRow(balancer: LoadBalancer): Balancer {
     vpcId: balancer.VpcId ?? '',
     state: balancer.State?.Code ?? 'provisioning',
     ...(reason === undefined ? {} : { stateReason: reason }),
-    subnetIds: (balancer.AvailabilityZones ?? []).flatMap((zone) => zone.SubnetId ?? []),
+    subnets: (balancer.AvailabilityZones ?? []).flatMap(({ SubnetId: id, ZoneName: zone = '' }) =>
+      id === undefined ? [] : [{ id, zone }],
+    ),
     groupIds: balancer.SecurityGroups ?? [],
   };
 }

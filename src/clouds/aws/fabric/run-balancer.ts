@@ -1,10 +1,12 @@
 /** Balancers and listeners, as calls. Each leaves the snapshot as the call left the cloud. */
 import type { Action as ElbAction } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { TAGS } from '../../cloud.ts';
+import { chunksOf } from '../paging.ts';
+import { tagMap } from '../tags.ts';
 import { type Balancer, type Listener, NEW_BALANCER } from './found.ts';
 import { type Hands, orIfGone } from './hands.ts';
 import { scopeKey } from './names.ts';
-import { ARNS_PER_CALL, chunksOf, readListeners, readOwners } from './reads.ts';
+import { ARNS_PER_CALL, readListeners, readTagged } from './reads.ts';
 import { isCode, nameTaken, notNow } from './refusals.ts';
 import { balancerRow, listenerRow } from './rows.ts';
 import type { ActionOf, AttributeValues } from './steps.ts';
@@ -30,7 +32,7 @@ export async function createBalancer(hands: Hands, action: ActionOf<'create bala
     }
     const balancer = balancerRow(made);
     snapshot.balancers.made(balancer.arn, balancer);
-    snapshot.owners.made(balancer.arn, owner);
+    snapshot.tagged.made(balancer.arn, { owner, tags: tagMap(action.tags) });
     // Nobody knows of it yet, so that there is nothing to be read.
     const attributes = snapshot.balancerAttributes(balancer.arn);
     for (const [key, value] of NEW_BALANCER[type]) attributes.changed(key, value);
@@ -40,15 +42,15 @@ export async function createBalancer(hands: Hands, action: ActionOf<'create bala
     if (!isCode(thrown, 'alreadyExists')) throw thrown;
     const known = await balancerNamed(hands, name);
     if (known === undefined) throw notNow(thrown);
-    const [, holder] = (await readOwners(sdk, hands.cluster, [known.arn], asker)).at(-1) ?? [];
-    if (holder === undefined) throw notNow(thrown);
-    if (holder === 'other' || scopeKey(holder) !== scopeKey(owner)) {
+    const [, tagged] = (await readTagged(sdk, hands.cluster, [known.arn], asker)).at(-1) ?? [];
+    if (tagged === undefined) throw notNow(thrown);
+    if (tagged.owner === 'other' || scopeKey(tagged.owner) !== scopeKey(owner)) {
       throw nameTaken('CreateLoadBalancer', { kind: 'load balancer', name });
     }
     // The one we have just deleted is still going away.
     if (snapshot.balancers.isRemoved(known.arn)) throw notNow(thrown);
     snapshot.balancers.made(known.arn, known);
-    snapshot.owners.made(known.arn, owner);
+    snapshot.tagged.made(known.arn, tagged);
   }
 }
 
@@ -76,11 +78,11 @@ export async function setBalancerAttributes(
 
 export async function setSubnets(
   { sdk, snapshot, asker }: Hands,
-  { arn, subnetIds }: ActionOf<'set subnets'>,
+  { arn, subnets }: ActionOf<'set subnets'>,
 ): Promise<void> {
-  await sdk.setSubnets({ LoadBalancerArn: arn, Subnets: [...subnetIds] }, asker);
+  await sdk.setSubnets({ LoadBalancerArn: arn, Subnets: subnets.map(({ id }) => id) }, asker);
   const balancer = snapshot.balancers.rows().get(arn);
-  if (balancer !== undefined) snapshot.balancers.changed(arn, { ...balancer, subnetIds });
+  if (balancer !== undefined) snapshot.balancers.changed(arn, { ...balancer, subnets });
 }
 
 export async function setGroups(
@@ -108,6 +110,7 @@ export async function createListener(hands: Hands, action: ActionOf<'create list
     if (made === undefined) return part.expire();
     const listener = listenerRow(made);
     part.made(listener.arn, listener);
+    snapshot.tagged.made(listener.arn, { owner: action.owner, tags: tagMap(action.tags) });
   } catch (thrown) {
     if (!isCode(thrown, 'alreadyExists')) throw thrown;
     // The port is in use: the reply to an earlier call was lost, or somebody else was quicker. Either way it is ours to set.
@@ -135,7 +138,11 @@ export async function release({ sdk, snapshot, asker }: Hands, { arns }: ActionO
   for (const ResourceArns of chunksOf(arns, ARNS_PER_CALL)) {
     await orIfGone(sdk.removeTags({ ResourceArns, TagKeys: [TAGS.cluster] }, asker));
   }
-  for (const arn of arns) snapshot.owners.changed(arn, 'other');
+  for (const arn of arns) {
+    const tags = new Map(snapshot.tagged.rows().get(arn)?.tags);
+    tags.delete(TAGS.cluster);
+    snapshot.tagged.changed(arn, { owner: 'other', tags });
+  }
 }
 
 function listenerInput({ port, protocol, certificates, poolArns }: Omit<Listener, 'arn'>) {

@@ -1,7 +1,7 @@
 /** Security groups, as calls. Each leaves the snapshot as the call left the cloud. */
 import { TAGS } from '../../cloud.ts';
+import { tagMap } from '../tags.ts';
 import type { Group } from './found.ts';
-
 import { type Hands, orIfGone } from './hands.ts';
 import { scopeKey } from './names.ts';
 import { isCode, nameTaken, notNow } from './refusals.ts';
@@ -28,7 +28,15 @@ export async function createGroup(hands: Hands, action: ActionOf<'create group'>
       },
       asker,
     );
-    snapshot.groups.made(id, { id, name, vpcId, owner, ingress: [], egress: defaultEgress(action) });
+    snapshot.groups.made(id, {
+      id,
+      name,
+      vpcId,
+      owner,
+      tags: tagMap(action.tags),
+      ingress: [],
+      egress: defaultEgress(action),
+    });
   } catch (thrown) {
     // The reply to an earlier call was lost, or the name is somebody else's.
     if (!isCode(thrown, 'alreadyExists')) throw thrown;

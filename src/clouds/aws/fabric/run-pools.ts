@@ -1,9 +1,10 @@
 /** Target groups and their members, as calls. Each leaves the snapshot as the call left the cloud. */
 import { CloudError } from '../../cloud.ts';
+import { tagMap } from '../tags.ts';
 import { type HealthCheck, NEW_POOL, type Pool } from './found.ts';
 import { type Hands, orIfGone } from './hands.ts';
 import { scopeKey } from './names.ts';
-import { readOwners, targetId } from './reads.ts';
+import { readTagged, targetId } from './reads.ts';
 import { isCode, nameTaken, notNow } from './refusals.ts';
 import { poolRow } from './rows.ts';
 import { protocolOf } from './run-balancer.ts';
@@ -28,7 +29,7 @@ export async function createPool(hands: Hands, action: ActionOf<'create pool'>):
     if (made === undefined) return snapshot.pools.expire();
     const pool = poolRow(made);
     snapshot.pools.made(pool.arn, pool);
-    snapshot.owners.made(pool.arn, owner);
+    snapshot.tagged.made(pool.arn, { owner, tags: tagMap(action.tags) });
     // Nobody knows of it yet, so that there is nothing to be read.
     const attributes = snapshot.poolAttributes(pool.arn);
     for (const [key, value] of NEW_POOL) attributes.changed(key, value);
@@ -38,13 +39,13 @@ export async function createPool(hands: Hands, action: ActionOf<'create pool'>):
     if (!isCode(thrown, 'alreadyExists')) throw thrown;
     const known = await poolNamed(hands, name);
     if (known === undefined) throw notNow(thrown);
-    const [, holder] = (await readOwners(sdk, hands.cluster, [known.arn], asker)).at(-1) ?? [];
-    if (holder === undefined) throw notNow(thrown);
-    if (holder === 'other' || scopeKey(holder) !== scopeKey(owner)) {
+    const [, tagged] = (await readTagged(sdk, hands.cluster, [known.arn], asker)).at(-1) ?? [];
+    if (tagged === undefined) throw notNow(thrown);
+    if (tagged.owner === 'other' || scopeKey(tagged.owner) !== scopeKey(owner)) {
       throw nameTaken('CreateTargetGroup', { kind: 'target group', name });
     }
     snapshot.pools.made(known.arn, known);
-    snapshot.owners.made(known.arn, owner);
+    snapshot.tagged.made(known.arn, tagged);
   }
 }
 

@@ -20,6 +20,7 @@ import {
   setHealthCheck,
   setPoolAttributes,
 } from './run-pools.ts';
+import { tag, tagGroup, untag, untagGroup } from './run-tags.ts';
 import type { Action } from './steps.ts';
 
 /** One step: one call where all goes well. */
@@ -62,6 +63,14 @@ export async function runAction(hands: Hands, action: Action): Promise<void> {
       return register(hands, action);
     case 'deregister':
       return deregister(hands, action);
+    case 'tag group':
+      return tagGroup(hands, action);
+    case 'untag group':
+      return untagGroup(hands, action);
+    case 'tag':
+      return tag(hands, action);
+    case 'untag':
+      return untag(hands, action);
     case 'release':
       return release(hands, action);
     case 'refuse':

@@ -3,9 +3,8 @@
  * own writes are noted in it at once. ELBv2 lists cannot be filtered by tag, so they are read whole, and the tags of
  * everything that is named like ours.
  */
-import type { Owner } from '../../cloud.ts';
 import type { Sdk } from '../sdk.ts';
-import type { Balancer, Group, Listener, Pool, Target } from './found.ts';
+import type { Balancer, Group, Listener, Pool, Tagged, Target } from './found.ts';
 import { couldBeOurs } from './names.ts';
 import { type NetworkAnswer, readNetwork } from './network.ts';
 import { type Asker, createPart, type Part } from './part.ts';
@@ -14,9 +13,9 @@ import {
   readBalancers,
   readGroups,
   readListeners,
-  readOwners,
   readPoolAttributes,
   readPools,
+  readTagged,
   readTargets,
 } from './reads.ts';
 import type { Settings } from './settings.ts';
@@ -25,8 +24,8 @@ export interface Snapshot {
   readonly groups: Part<Group>;
   readonly balancers: Part<Balancer>;
   readonly pools: Part<Pool>;
-  /** By ARN, of balancers and target groups; `other` when not of this cluster. */
-  readonly owners: Part<Owner | 'other'>;
+  /** By ARN, of balancers, listeners and target groups. */
+  readonly tagged: Part<Tagged>;
   /** By ARN of the balancer. */
   readonly listeners: (balancerArn: string) => Part<Listener>;
   readonly balancerAttributes: (arn: string) => Part<string>;
@@ -34,6 +33,8 @@ export interface Snapshot {
   readonly targets: (poolArn: string) => Part<Target>;
   /** Targets that AWS would not take the last time, by `instance:port`. */
   readonly refused: (poolArn: string) => Set<string>;
+  /** Reads the tags of what has been listed since the tags were read. */
+  learnTags(arns: readonly string[], asker: Asker): Promise<void>;
   network(settings: Settings, maxAgeMs: number, asker: Asker): Promise<NetworkAnswer>;
   /** Drops what is known of balancers and target groups that are gone. */
   prune(): void;
@@ -56,16 +57,10 @@ export function createSnapshot(options: {
   const balancers = createPart({
     now,
     read: (asker) => readBalancers(sdk, asker),
-    moving: (balancer) => balancer.state === 'provisioning' && owners.rows().get(balancer.arn) !== 'other',
+    moving: (balancer) =>
+      balancer.state === 'provisioning' && tagged.rows().get(balancer.arn)?.owner !== 'other',
   });
   const pools = createPart({ now, read: (asker) => readPools(sdk, asker) });
-  const owners: Part<Owner | 'other'> = createPart({
-    now,
-    read: (asker) => {
-      const arns = candidates({ balancers, pools }).map(({ arn }) => arn);
-      return readOwners(sdk, cluster, arns, asker);
-    },
-  });
   const listeners = perArn((arn) =>
     createPart({
       now,
@@ -73,6 +68,14 @@ export function createSnapshot(options: {
       young: () => balancers.isMade(arn),
     }),
   );
+  const tagged: Part<Tagged> = createPart({
+    now,
+    read: (asker) => {
+      const named = candidates({ balancers, pools }).map(({ arn }) => arn);
+      const heard = listeners.all().flatMap((part) => Array.from(part.rows().keys()));
+      return readTagged(sdk, cluster, [...named, ...heard], asker);
+    },
+  });
   const balancerAttributes = perArn((arn) =>
     createPart({
       now,
@@ -102,12 +105,18 @@ export function createSnapshot(options: {
     groups,
     balancers,
     pools,
-    owners,
+    tagged,
     listeners: listeners.of,
     balancerAttributes: balancerAttributes.of,
     poolAttributes: poolAttributes.of,
     targets: targets.of,
     refused: refused.of,
+    learnTags: async (arns, asker) => {
+      const known = tagged.rows();
+      const unknown = arns.filter((arn) => !known.has(arn));
+      if (unknown.length === 0) return;
+      for (const [arn, row] of await readTagged(sdk, cluster, unknown, asker)) tagged.learned(arn, row);
+    },
     network: async (settings, maxAgeMs, asker) => {
       const key = JSON.stringify([settings.network, settings.zones]);
       const part =
@@ -149,6 +158,7 @@ function perArn<Value>(create: (arn: string) => Value) {
       parts.set(arn, part);
       return part;
     },
+    all: (): readonly Value[] => Array.from(parts.values()),
     keep: (alive: ReadonlyMap<string, unknown>): void => {
       for (const arn of parts.keys()) if (!alive.has(arn)) parts.delete(arn);
     },

@@ -1,7 +1,7 @@
 /** A step of the plan, and the one call behind it. */
 import type { CloudError, Owner, Step } from '../../cloud.ts';
 import type { AwsTag } from '../tags.ts';
-import type { BalancerType, HealthCheck, Listener, Scheme } from './found.ts';
+import type { BalancerType, HealthCheck, Listener, Scheme, Subnet } from './found.ts';
 import type { Rule } from './rules.ts';
 
 export type AttributeValues = Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ export type Action =
       readonly tags: readonly AwsTag[];
     }
   | { readonly do: 'set balancer attributes'; readonly arn: string; readonly attributes: AttributeValues }
-  | { readonly do: 'set subnets'; readonly arn: string; readonly subnetIds: readonly string[] }
+  | { readonly do: 'set subnets'; readonly arn: string; readonly subnets: readonly Subnet[] }
   | { readonly do: 'set groups'; readonly arn: string; readonly groupIds: readonly string[] }
   | { readonly do: 'delete balancer'; readonly arn: string }
   | {
@@ -55,6 +55,7 @@ export type Action =
       readonly do: 'create listener';
       readonly balancerArn: string;
       readonly listener: Omit<Listener, 'arn'>;
+      readonly owner: Owner;
       readonly tags: readonly AwsTag[];
     }
   | { readonly do: 'set listener'; readonly balancerArn: string; readonly listener: Listener }
@@ -64,6 +65,11 @@ export type Action =
       readonly arn: string;
       readonly targets: readonly { readonly id: string; readonly port: number }[];
     }
+  | { readonly do: 'tag group'; readonly groupId: string; readonly tags: readonly AwsTag[] }
+  | { readonly do: 'untag group'; readonly groupId: string; readonly keys: readonly string[] }
+  /** `arn`: of ELBv2. */
+  | { readonly do: 'tag'; readonly arn: string; readonly tags: readonly AwsTag[] }
+  | { readonly do: 'untag'; readonly arn: string; readonly keys: readonly string[] }
   | { readonly do: 'release group'; readonly groupId: string }
   /** `arns`: of ELBv2, in the order in which they lose the tag. */
   | { readonly do: 'release'; readonly arns: readonly string[] }

@@ -1,6 +1,6 @@
 /** One scope's part of the snapshot, as the planner and the status want it. */
 import type { FabricView, MemberHealth, Scope } from '../../cloud.ts';
-import type { AwsFabricView, FoundBalancer, FoundPool, Group } from './found.ts';
+import type { AwsFabricView, FoundBalancer, FoundListener, FoundPool, Group, Tags } from './found.ts';
 import { couldBeOurs, namesOf, scopeKey } from './names.ts';
 import type { NetworkAnswer } from './network.ts';
 import type { Asker } from './part.ts';
@@ -29,9 +29,9 @@ export async function refreshLists(snapshot: Snapshot, maxAgeMs: number, asker: 
   const { groups, balancers, pools } = snapshot;
   await Promise.all([groups, balancers, pools].map((part) => part.ensure(maxAgeMs, asker)));
   snapshot.prune();
-  const known = snapshot.owners.rows();
-  if (candidates(snapshot).some(({ arn }) => !known.has(arn))) snapshot.owners.expire();
-  await snapshot.owners.ensure(maxAgeMs, asker);
+  const known = snapshot.tagged.rows();
+  if (candidates(snapshot).some(({ arn }) => !known.has(arn))) snapshot.tagged.expire();
+  await snapshot.tagged.ensure(maxAgeMs, asker);
 }
 
 async function refreshDetails(
@@ -48,6 +48,8 @@ async function refreshDetails(
         ...pools.flatMap(({ arn }) => [snapshot.poolAttributes(arn), snapshot.targets(arn)]),
       ].map((part) => part.ensure(maxAgeMs, asker)),
     );
+    const listeners = balancers.flatMap(({ arn }) => Array.from(snapshot.listeners(arn).rows().keys()));
+    await snapshot.learnTags(listeners, asker);
   });
 }
 
@@ -77,9 +79,9 @@ async function whileNothingVanishes(
 
 function ownedBy(snapshot: Snapshot, scope: Scope) {
   const key = scopeKey(scope.owner);
-  const owners = snapshot.owners.rows();
+  const tagged = snapshot.tagged.rows();
   const isOurs = ({ arn }: { readonly arn: string }): boolean => {
-    const owner = owners.get(arn);
+    const owner = tagged.get(arn)?.owner;
     return owner !== undefined && owner !== 'other' && scopeKey(owner) === key;
   };
   return {
@@ -93,17 +95,23 @@ function ownedBy(snapshot: Snapshot, scope: Scope) {
 
 function viewOf(snapshot: Snapshot, scope: Scope, answer: NetworkAnswer, now: number): AwsFabricView {
   const owned = ownedBy(snapshot, scope);
+  const tagsOf = (arn: string): Tags | undefined => snapshot.tagged.rows().get(arn)?.tags;
   const balancers = owned.balancers.map(
     (balancer): FoundBalancer => ({
       ...balancer,
       attributes: snapshot.balancerAttributes(balancer.arn).rows(),
-      listeners: Array.from(snapshot.listeners(balancer.arn).rows().values()).sort((a, b) => a.port - b.port),
+      tags: tagsOf(balancer.arn) ?? new Map(),
+      listeners: Array.from(snapshot.listeners(balancer.arn).rows().values(), (listener): FoundListener => {
+        const tags = tagsOf(listener.arn);
+        return { ...listener, ...(tags === undefined ? {} : { tags }) };
+      }).sort((a, b) => a.port - b.port),
     }),
   );
   const pools = owned.pools.map(
     (pool): FoundPool => ({
       ...pool,
       attributes: snapshot.poolAttributes(pool.arn).rows(),
+      tags: tagsOf(pool.arn) ?? new Map(),
       targets: Array.from(snapshot.targets(pool.arn).rows().values()),
       refused: new Set(snapshot.refused(pool.arn)),
     }),
@@ -204,9 +212,9 @@ function othersNames(
   owned: readonly { readonly arn: string }[],
 ): ReadonlySet<string> {
   const ours = new Set(owned.map(({ arn }) => arn));
-  const owners = snapshot.owners.rows();
+  const tagged = snapshot.tagged.rows();
   const others = Array.from(rows.values()).filter(
-    (row) => couldBeOurs(row.name) && !ours.has(row.arn) && owners.has(row.arn),
+    (row) => couldBeOurs(row.name) && !ours.has(row.arn) && tagged.has(row.arn),
   );
   return new Set(others.map((row) => row.name));
 }
@@ -217,7 +225,7 @@ function oldest(snapshot: Snapshot, owned: ReturnType<typeof ownedBy>): number {
     snapshot.groups,
     snapshot.balancers,
     snapshot.pools,
-    snapshot.owners,
+    snapshot.tagged,
     ...owned.balancers.flatMap(({ arn }) => [snapshot.listeners(arn), snapshot.balancerAttributes(arn)]),
     ...owned.pools.flatMap(({ arn }) => [snapshot.poolAttributes(arn), snapshot.targets(arn)]),
   ];

@@ -136,6 +136,15 @@ function setSubnets(call: Call): string {
   if (subnets.some((subnet) => subnet.vpcId !== balancer.vpcId)) {
     throw refuse('InvalidConfigurationRequest', 'The subnets must belong to the VPC of the load balancer');
   }
+  // https://docs.aws.amazon.com/elasticloadbalancing/latest/network/availability-zones.html
+  const held = balancer.type === 'network' ? balancer.zones : [];
+  const taken = subnets.find(({ id, zone }) => held.some((has) => has.zone === zone && has.subnetId !== id));
+  if (taken !== undefined) {
+    throw refuse(
+      'InvalidConfigurationRequest',
+      `You cannot specify an additional subnet from an Availability Zone that is already associated with the load balancer. The Availability Zone '${taken.zone}' corresponding to the new subnet '${taken.id}' is already associated with the load balancer.`,
+    );
+  }
   const kept = balancer.interfaces.filter((held) => subnets.some((subnet) => subnet.id === held.subnetId));
   const added = subnets.filter((subnet) => !kept.some((held) => held.subnetId === subnet.id));
   for (const held of balancer.interfaces) {

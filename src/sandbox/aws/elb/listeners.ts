@@ -125,7 +125,8 @@ function readListener(call: Call, balancer: Balancer, before: Listener): Listene
     );
   }
   for (const arn of certificates) {
-    if (!region.settings.certificates.includes(arn))
+    const isElsewhere = arn.includes(':acm:') && !arn.includes(`:acm:${region.name}:`);
+    if (isElsewhere || !region.settings.certificates.includes(arn))
       throw refuse('CertificateNotFound', `Certificate '${arn}' not found`);
   }
   const actions = params.has('DefaultActions')

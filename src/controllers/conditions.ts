@@ -1,21 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
-import { wholeSeconds } from './object.ts';
-
-/** metav1.Condition. */
-export interface Condition {
-  readonly type: string;
-  readonly status: 'True' | 'False' | 'Unknown';
-  /** CamelCase. */
-  readonly reason: string;
-  /** For people: what happened, to what, and what comes next. */
-  readonly message: string;
-  /** When `status` last changed: RFC 3339, whole seconds. */
-  readonly lastTransitionTime: string;
-  /** The `metadata.generation` it speaks of. */
-  readonly observedGeneration?: number | undefined;
-}
-
-export type NewCondition = Omit<Condition, 'lastTransitionTime'>;
+import type { Condition } from '../api/common.ts';
+import { wholeSeconds } from '../kube/object.ts';
 
 export function findCondition(
   conditions: readonly Condition[] | undefined,
@@ -31,7 +15,7 @@ export function isConditionTrue(conditions: readonly Condition[] | undefined, ty
 /** The list with the condition in its place, or at the end. `now` (epoch ms) counts only where the status changes. */
 export function setCondition(
   conditions: readonly Condition[] | undefined,
-  condition: NewCondition,
+  condition: Omit<Condition, 'lastTransitionTime'>,
   now: number,
 ): readonly Condition[] {
   const before = findCondition(conditions, condition.type);
@@ -46,13 +30,4 @@ export function removeCondition(
   type: string,
 ): readonly Condition[] {
   return (conditions ?? []).filter((condition) => condition.type !== type);
-}
-
-/** Whether a write is due: the two differ in what would be sent. A member that is undefined is no member. */
-export function statusChanged(before: unknown, after: unknown): boolean {
-  return !isDeepStrictEqual(asSent(before), asSent(after));
-}
-
-function asSent(value: unknown): unknown {
-  return value === undefined ? {} : JSON.parse(JSON.stringify(value));
 }

@@ -1,11 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  findCondition,
-  isConditionTrue,
-  removeCondition,
-  setCondition,
-  statusChanged,
-} from './conditions.ts';
+import { findCondition, isConditionTrue, removeCondition, setCondition } from './conditions.ts';
 
 const noon = Date.parse('2030-01-01T12:00:00.789Z');
 const ready = {
@@ -42,24 +36,5 @@ describe('a condition', () => {
     expect(changed.map(({ type }) => type)).toEqual(['Ready', 'Stalled']);
     expect(isConditionTrue(list, 'Ready')).toBe(false);
     expect(removeCondition(changed, 'Ready').map(({ type }) => type)).toEqual(['Stalled']);
-  });
-});
-
-describe('a status', () => {
-  test('has not changed when it would be sent alike', () => {
-    const before = { replicas: 1, conditions: setCondition([], ready, noon) };
-    const after = {
-      conditions: setCondition(before.conditions, ready, noon + 5_000),
-      replicas: 1,
-      plan: undefined,
-    };
-    expect(statusChanged(before, after)).toBe(false);
-    expect(statusChanged(undefined, {})).toBe(false);
-  });
-
-  test('has changed when any part of it has', () => {
-    expect(statusChanged({ a: [{ b: 1 }] }, { a: [{ b: 2 }] })).toBe(true);
-    expect(statusChanged({ a: 1 }, {})).toBe(true);
-    expect(statusChanged({ a: ['x', 'y'] }, { a: ['y', 'x'] })).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { ANNOTATIONS, FINALIZER, LABELS } from '../api/names.ts';
-import type { Node } from '../api/node.ts';
+import { ANNOTATIONS, FINALIZER, LABELS } from '../../api/names.ts';
+import type { Node } from '../../api/node.ts';
 import {
   CloudError,
   type CloudErrorCode,
@@ -8,19 +8,20 @@ import {
   type LaunchAnswer,
   type LaunchRequest,
   type Machine,
-} from '../clouds/cloud.ts';
-import { KubeError } from '../kube/errors.ts';
-import { createFakeApi } from '../kube/fake-api.ts';
-import { Informer } from '../kube/informer.ts';
-import { keyOf } from '../kube/object.ts';
-import { observing } from '../kube/observing.ts';
-import { createSecretReader } from '../kube/secrets.ts';
-import { createFakeClock } from '../runtime/fake-clock.ts';
-import { silentLogger } from '../runtime/logger.ts';
-import { createMetrics } from '../telemetry.ts';
-import { RegionInventory } from './inventory.ts';
-import { NODES, type Seen } from './kinds.ts';
-import { createLauncher, recordOf } from './launcher.ts';
+} from '../../clouds/cloud.ts';
+import { KubeError } from '../../kube/errors.ts';
+import { createFakeApi } from '../../kube/fake-api.ts';
+import { Informer } from '../../kube/informer.ts';
+import { keyOf } from '../../kube/object.ts';
+import { observing } from '../../kube/observing.ts';
+import { createSecretReader } from '../../kube/secrets.ts';
+import { createFakeClock } from '../../runtime/fake-clock.ts';
+import { silentLogger } from '../../runtime/logger.ts';
+import { createMetrics } from '../../telemetry.ts';
+import { RegionInventory } from '../inventory.ts';
+import { NODES, type Seen } from '../kinds.ts';
+import { createLauncher } from './launcher.ts';
+import { recordOf } from './record.ts';
 
 const cluster = 'c1';
 /** As over the wire, where what is undefined is absent. */
@@ -138,26 +139,29 @@ async function setUp(count: number) {
       nodes,
     );
     const metrics = createMetrics();
-    const region = new RegionInventory(
-      'aws/1/us-east-1',
-      { cloud: 'aws', account: '1', principal: 'p', session: cloud.session },
-      {
-        clock,
-        logger: silentLogger,
-        metrics,
-        busyMs: 1_000,
-        restMs: 60_000,
-        readLagMs: 300_000,
-        onChange: () => {},
-        onRead: () => {},
-      },
-    );
+    const open = {
+      credential: 'ns/cred',
+      cloud: 'aws',
+      account: '1',
+      principal: 'p',
+      session: cloud.session,
+    } as const;
+    const region = new RegionInventory('aws/1/us-east-1', open, {
+      clock,
+      logger: silentLogger,
+      metrics,
+      busyMs: 1_000,
+      restMs: 60_000,
+      readLagMs: 300_000,
+      onChange: () => {},
+      onRead: () => {},
+    });
     let tokens = 0;
     const launcher = createLauncher({
       nodes,
       nodeResource,
       secrets: createSecretReader({ client: api, clock }),
-      remover: { request: (_, id) => removed.push(id), takeFailure: () => undefined },
+      remover: { request: ({ id }) => void removed.push(id), takeFailure: () => undefined },
       cluster,
       clock,
       newToken: () => `token-${++tokens}-${clock.monotonic()}`,
@@ -173,6 +177,7 @@ async function setUp(count: number) {
     return {
       launcher,
       region,
+      open,
       record,
       async launchAll(order: readonly string[] = names) {
         for (const name of order) {
@@ -181,6 +186,7 @@ async function setUp(count: number) {
             key: `ns/${name}`,
             batch: 'one',
             region,
+            open,
             attachment: { zones: [{ zone: 'z', at: 's' }], firewalls: [] },
             zone: 'z',
             attempt: (record(name)?.attempt ?? 0) + 1,
@@ -193,7 +199,7 @@ async function setUp(count: number) {
       async settle(name: string, mayCall = true) {
         const held = record(name);
         if (held === undefined) throw new Error(`${name} has no record`);
-        launcher.settle(held, 'ns', region, { mayCall });
+        launcher.settle({ record: held, namespace: 'ns', region, open, mayCall });
         await manyTurns(clock);
         return launcher.outcomeOf(held.token);
       },
@@ -488,11 +494,12 @@ test('a Node that is being deleted, or has gone on since it asked, joins no batc
   expect(namesAsked(cloud.requests[0])).toEqual(['b', 'c']);
   await launchAll();
   await clock.advance(1);
-  const { launcher, region } = await startOperator();
+  const { launcher, region, open } = await startOperator();
   launcher.request({
     key: 'ns/b',
     batch: 'one',
     region,
+    open,
     attachment: { zones: [], firewalls: [] },
     zone: 'z',
     attempt: 2,
@@ -500,4 +507,38 @@ test('a Node that is being deleted, or has gone on since it asked, joins no batc
   });
   await clock.advance(2_000);
   expect(cloud.requests.filter(({ rows }) => rows.some(({ name }) => name === 'b'))).toHaveLength(2);
+});
+
+test('a launch is forgotten when no Node carries its token any more', async () => {
+  const { cloud, clock, server, startOperator } = await setUp(2);
+  cloud.refuseNext('outOfCapacity');
+  const { launchAll, launcher, record } = await startOperator();
+  await launchAll();
+  const first = record('a')?.token ?? '';
+  expect(launcher.outcomeOf(first)).toMatchObject({ kind: 'refused' });
+  await launchAll();
+  const second = record('a')?.token ?? '';
+  expect(launcher.outcomeOf(first)).toBeUndefined();
+  expect(launcher.outcomeOf(second)).toEqual({ kind: 'answered', count: 2 });
+  for (const name of ['a', 'b']) {
+    expect(launcher.outcomeOf(second)).toEqual({ kind: 'answered', count: 2 });
+    await server.patch({ namespace: 'ns', name }, { metadata: { finalizers: [] } }, { type: 'merge' });
+    await server.delete({ namespace: 'ns', name });
+    await manyTurns(clock);
+  }
+  expect(launcher.outcomeOf(second)).toBeUndefined();
+});
+
+test('a launch that is forgotten is not made again by who still takes it for its own', async () => {
+  const { cloud, clock, startOperator } = await setUp(2);
+  cloud.refuseNext('outOfCapacity');
+  const { launchAll, launcher, record, region, open } = await startOperator();
+  await launchAll();
+  const stale = record('b');
+  await launchAll();
+  if (stale === undefined) throw new Error('b had no record');
+  launcher.settle({ record: stale, namespace: 'ns', region, open, mayCall: true });
+  await manyTurns(clock);
+  expect(cloud.requests.filter(({ token }) => token === stale.token)).toHaveLength(1);
+  expect(launcher.outcomeOf(stale.token)).toBeUndefined();
 });

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import { ANNOTATIONS } from '../api/names.ts';
+import { KubeError } from '../kube/errors.ts';
+import { conditionOf, networkSpec, setUp } from './testbed.ts';
+
+const unreadable = { [ANNOTATIONS.launch]: 'not what the operator writes' };
+
+test('a pass that fails for a reason of our own is told on its object, once, and tried again ever more slowly', async () => {
+  const bed = await setUp();
+  await bed.makeNode(unreadable);
+  bed.startOperator();
+  await bed.run(1_000);
+  const node = await bed.node();
+  expect(conditionOf(node, 'Ready')).toMatchObject({
+    status: 'False',
+    reason: 'InternalError',
+    message: expect.stringMatching(
+      /^the operator failed: annotation peerage.dev\/launch of Node ns\/lone cannot be read: .*; it is tried again/,
+    ),
+    observedGeneration: node.metadata.generation,
+  });
+  expect(conditionOf(node, 'Reconciling')).toMatchObject({ status: 'True', reason: 'InternalError' });
+  const from = bed.api.calls.length;
+  const failed = bed.errors.length;
+  await bed.run(60_000);
+  expect(bed.patchesSince(from)).toEqual([]);
+  // 1, 2, 4, 8, 16 and 32 s after each other.
+  expect(bed.errors.length - failed).toBeLessThanOrEqual(6);
+  expect(bed.errors.length - failed).toBeGreaterThanOrEqual(4);
+});
+
+test('what failed and goes well again is not told any more', async () => {
+  const bed = await setUp();
+  await bed.makeNode(unreadable);
+  bed.startOperator();
+  await bed.run(1_000);
+  await bed.server.nodes.patch(
+    { namespace: 'ns', name: 'lone' },
+    { metadata: { annotations: { [ANNOTATIONS.launch]: null } } },
+    { type: 'merge' },
+  );
+  await bed.run(10_000);
+  expect(conditionOf(await bed.node(), 'Ready')).toMatchObject({ status: 'True', reason: 'Ready' });
+});
+
+test('a Network tells of a Node that fails', async () => {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNetwork(networkSpec(1));
+  await bed.run(10_000);
+  const [node] = await bed.nodes();
+  await bed.server.nodes.patch(
+    { namespace: 'ns', name: node?.metadata.name ?? '' },
+    { metadata: { annotations: unreadable } },
+    { type: 'merge' },
+  );
+  await bed.run(10_000);
+  expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({
+    status: 'False',
+    reason: 'InternalError',
+    message: expect.stringContaining(`Node ns/${node?.metadata.name} cannot be read`),
+  });
+});
+
+test('a failure that reads differently each time is written with each try, and no more often', async () => {
+  const bed = await setUp();
+  await bed.makeNode();
+  let tries = 0;
+  bed.cloud.refuse('verify', () => {
+    tries += 1;
+    return new Error(`request ${tries} came to nothing`);
+  });
+  bed.startOperator();
+  const from = bed.api.calls.length;
+  await bed.run(60_000);
+  const written = bed.patchesSince(from).filter((call) => call === 'patch nodes ns/lone');
+  expect(written.length).toBeGreaterThan(2);
+  expect(written.length).toBeLessThanOrEqual(8);
+});
+
+test('a lost race is told nowhere', async () => {
+  const bed = await setUp();
+  await bed.makeNode();
+  bed.api.failNext('patch', new KubeError('patch', { status: 409, reason: 'Conflict' }));
+  bed.startOperator();
+  await bed.run(500);
+  expect(conditionOf(await bed.node(), 'Ready')?.reason).not.toBe('InternalError');
+});

@@ -1,0 +1,224 @@
+/** What a Network does, and what it does not do. */
+import { describe, expect, test } from 'vitest';
+import { balancer, conditionOf, networkSpec, place, setUp, type Testbed } from '../testbed.ts';
+
+const machinesAlive = ({ cloud }: Testbed) =>
+  [...cloud.machines.values()].filter(({ state }) => state === 'pending' || state === 'running');
+const standsAround = ({ cloud }: Testbed) => [...(cloud.around.get('network ns/net/here') ?? [])];
+
+async function ready(replicas: number, spec: object = {}): Promise<Testbed> {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNetwork({ ...networkSpec(replicas), ...spec });
+  await bed.run(15_000);
+  expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ status: 'True', reason: 'AllReady' });
+  return bed;
+}
+
+test('a Network becomes machines behind a balancer, launched together where they share a zone', async () => {
+  const bed = await ready(6, { balancer });
+  expect(bed.cloud.calls.filter((call) => call.startsWith('launch')).toSorted()).toEqual([
+    'launch 2 in z1',
+    'launch 2 in z2',
+    'launch 2 in z3',
+  ]);
+  const { status } = await bed.network();
+  expect(status).toMatchObject({ replicas: 6, readyReplicas: 6, endpoints: ['lb.invalid:80'] });
+  expect(machinesAlive(bed)).toHaveLength(6);
+});
+
+test('at rest nothing is written and the cloud is asked less and less', async () => {
+  const bed = await ready(2, { balancer });
+  await bed.run(60_000);
+  const from = bed.api.calls.length;
+  const asked = bed.cloud.calls.length;
+  await bed.run(600_000);
+  expect(bed.patchesSince(from)).toEqual([]);
+  expect(new Set(bed.cloud.calls.slice(asked))).toEqual(new Set(['list', 'observe', 'verify']));
+  expect(bed.cloud.calls.slice(asked).filter((call) => call === 'observe').length).toBeLessThanOrEqual(4);
+});
+
+describe('paused', () => {
+  test('an operator asks no cloud for anything but who we are', async () => {
+    const bed = await setUp({ paused: true });
+    bed.startOperator();
+    await bed.makeNetwork();
+    await bed.makeNode();
+    await bed.run(120_000);
+    expect(new Set(bed.cloud.calls)).toEqual(new Set(['verify']));
+    expect(await bed.nodes()).toHaveLength(1);
+    for (const object of [await bed.network(), await bed.node()])
+      expect(conditionOf(object, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'Paused' });
+  });
+
+  test('a Network changes nothing, on its way out either, until it goes on', async () => {
+    const bed = await ready(1);
+    await bed.changeNetwork({ spec: { paused: true, replicas: 3 } });
+    await bed.run(1_000);
+    const asked = bed.cloud.calls.length;
+    for (const { id } of machinesAlive(bed)) bed.cloud.end(id);
+    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+    await bed.run(120_000);
+    expect(new Set(bed.cloud.calls.slice(asked))).toEqual(new Set(['list']));
+    expect(await bed.nodes()).toHaveLength(1);
+    expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ status: 'Unknown', reason: 'Paused' });
+    await bed.changeNetwork({ spec: { paused: false } });
+    await bed.run(60_000);
+    expect((await bed.server.networks.list()).items).toEqual([]);
+    expect(standsAround(bed)).toEqual([]);
+  });
+});
+
+describe('mode Plan', () => {
+  test('shows the steps and takes none', async () => {
+    const bed = await setUp();
+    bed.startOperator();
+    await bed.makeNetwork({ ...networkSpec(2), balancer, mode: 'Plan' });
+    await bed.run(120_000);
+    const { status, metadata } = await bed.network();
+    expect(conditionOf({ status }, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'PlanPending' });
+    expect(status.plan?.summary).toBe(
+      'add 2 nodes in here, remove none, replace none; 2 to change around them',
+    );
+    expect(status.plan?.steps.map(({ verb, kind }) => `${verb} ${kind}`)).toEqual([
+      'create firewall',
+      'create balancer',
+      'create Node',
+      'create Node',
+    ]);
+    expect(metadata.annotations?.['peerage.dev/placements']).toBeUndefined();
+    expect(await bed.nodes()).toEqual([]);
+    expect(new Set(bed.cloud.calls)).toEqual(new Set(['verify', 'list', 'observe']));
+  });
+
+  test('says what stands in the way of a plan', async () => {
+    const bed = await setUp({ bare: true });
+    bed.startOperator();
+    await bed.makeNetwork({ ...networkSpec(2), mode: 'Plan' });
+    await bed.run(1_000);
+    expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({ reason: 'CredentialNotFound' });
+    await bed.makeSecret();
+    await bed.makeCredential();
+    await bed.run(1_000);
+    expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ reason: 'PlanPending' });
+  });
+});
+
+describe('machines without Nodes', () => {
+  const owner = { cluster: 'c1', network: 'ns/net', placement: 'here' };
+
+  test('are a restore: none is made or removed until the Nodes are back, or are not wished for', async () => {
+    const bed = await setUp();
+    bed.cloud.plant({ id: 'm-old', owner, launch: { token: 'old', index: 0 } });
+    bed.startOperator();
+    await bed.makeNetwork(networkSpec(2));
+    await bed.run(1_800_000);
+    expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({
+      reason: 'NodesMissing',
+      message: expect.stringContaining('placement here has machines and no Nodes'),
+    });
+    expect(machinesAlive(bed).map(({ id }) => id)).toEqual(['m-old']);
+    await bed.changeNetwork({ spec: { replicas: 0 } });
+    await bed.run(1_800_000);
+    expect(machinesAlive(bed)).toEqual([]);
+    await bed.changeNetwork({ spec: { replicas: 2 } });
+    await bed.run(15_000);
+    expect(conditionOf(await bed.network(), 'Ready')?.status).toBe('True');
+  });
+
+  test('of another cluster or placement mean nothing', async () => {
+    const bed = await setUp();
+    bed.cloud.plant({ id: 'm-elsewhere', owner: { ...owner, placement: 'there' } });
+    bed.startOperator();
+    await bed.makeNetwork(networkSpec(1));
+    await bed.run(15_000);
+    expect(conditionOf(await bed.network(), 'Ready')?.status).toBe('True');
+  });
+});
+
+describe('a deletion', () => {
+  test('waits for its Nodes, and says for how many', async () => {
+    const bed = await ready(3);
+    bed.cloud.refuse('remove', 'unauthorized');
+    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+    await bed.run(10_000);
+    expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'Terminating',
+      message: '3 Nodes are still to go',
+    });
+    expect(standsAround(bed)).toEqual(['firewall']);
+    bed.cloud.refuse('remove');
+    await bed.run(60_000);
+    expect((await bed.server.networks.list()).items).toEqual([]);
+  });
+
+  test('waits for what stands around, in the words of the cloud, and leaves nothing', async () => {
+    const bed = await ready(1, { balancer });
+    bed.cloud.refuse('run', 'quota');
+    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+    await bed.run(30_000);
+    expect(machinesAlive(bed)).toEqual([]);
+    expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({
+      reason: 'QuotaExceeded',
+      message: 'run refused: quota: told beforehand; next try in 60 s',
+    });
+    bed.cloud.refuse('run');
+    await bed.ask(bed.server.networks, 'net');
+    await bed.run(5_000);
+    expect((await bed.server.networks.list()).items).toEqual([]);
+    expect(standsAround(bed)).toEqual([]);
+  });
+
+  test('with deletionPolicy Orphan lets everything live on', async () => {
+    const bed = await ready(2, { deletionPolicy: 'Orphan' });
+    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+    await bed.run(60_000);
+    expect((await bed.server.networks.list()).items).toEqual([]);
+    const changes = bed.cloud.calls.filter((call) => /^(remove|release|run (delete|release))/.test(call));
+    expect(new Set(changes)).toEqual(new Set(['release m-1', 'release m-2', 'run release firewall']));
+  });
+});
+
+test('scaled down and up again, it has as many machines as Nodes', async () => {
+  const bed = await ready(3);
+  await bed.changeNetwork({ spec: { replicas: 1 } });
+  await bed.run(15_000);
+  expect(machinesAlive(bed)).toHaveLength(1);
+  await bed.changeNetwork({ spec: { replicas: 4 } });
+  await bed.run(15_000);
+  expect(machinesAlive(bed)).toHaveLength(4);
+  expect(await bed.nodes()).toHaveLength(4);
+});
+
+test('another template replaces Nodes one by one, and never has fewer Ready than wished', async () => {
+  const bed = await ready(2);
+  const [before] = await bed.nodes();
+  const { client } = networkSpec(2);
+  await bed.changeNetwork({ spec: { client: { ...client, image: 'example.com/client:2' } } });
+  for (let second = 0; second < 60; second += 1) {
+    await bed.run(1_000);
+    const serving = (await bed.nodes()).filter(({ status }) => status.phase === 'Ready');
+    expect(serving.length).toBeGreaterThanOrEqual(2);
+    expect(machinesAlive(bed).length).toBeLessThanOrEqual(3);
+  }
+  const after = await bed.nodes();
+  expect(after).toHaveLength(2);
+  expect(after.map(({ spec }) => spec.client.image)).toEqual([
+    'example.com/client:2',
+    'example.com/client:2',
+  ]);
+  expect(after.map(({ metadata }) => metadata.name)).not.toContain(before?.metadata.name);
+});
+
+test('a placement that leaves the spec is cleared away, wherever its name is noted', async () => {
+  const bed = await ready(1);
+  const { placements } = networkSpec(1);
+  const other = placements.map((one) => ({ ...one, name: 'there', aws: place }));
+  await bed.changeNetwork({ spec: { placements: other } });
+  await bed.run(120_000);
+  expect(conditionOf(await bed.network(), 'Ready')?.status).toBe('True');
+  expect(standsAround(bed)).toEqual([]);
+  expect(machinesAlive(bed).map(({ owner }) => owner.placement)).toEqual(['there']);
+  expect((await bed.network()).metadata.annotations?.['peerage.dev/placements']).not.toContain('"here"');
+});

@@ -1,0 +1,284 @@
+/** The gateway of a Network in the cluster: made, kept as wished, and taken away again. */
+import { ANNOTATIONS, gatewayName } from '../../api/names.ts';
+import type { Network } from '../../api/network.ts';
+import type { PlanStep } from '../../api/network-status.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { isForbidden, isForbiddenNamespaceTerminating, isInvalid } from '../../kube/errors.ts';
+import { type KubeObject, keyOf } from '../../kube/object.ts';
+import type { Resource } from '../../kube/resource.ts';
+import { type GatewayObject, gatewayPods, gatewayService } from '../../planning/gateway.ts';
+import { type GatewayPlace, isReweighted, type Pool, poolOf } from '../../planning/gateway-pool.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Seen } from '../kinds.ts';
+import {
+  familiesOf,
+  GATEWAY_KINDS,
+  gatewayResources,
+  isAsWished,
+  ownership,
+  PARTS,
+  type Part,
+  poolIn,
+} from './gateway-kinds.ts';
+import {
+  endpointsOf,
+  type GatewayReport,
+  reportForeign,
+  reportTrouble,
+  stepOf,
+  waitsFor,
+} from './gateway-report.ts';
+
+export interface GatewayOptions {
+  readonly client: KubeClient;
+  readonly networkResource: Resource<Seen<Network>>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface SeenPlace extends GatewayPlace {
+  /** Whether its cloud was asked. While it was not, the balancer known last counts. */
+  readonly observed: boolean;
+}
+
+export interface GatewayLook {
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What runs of it is looked at so often while it starts or changes: less and less when that takes long. */
+const busyLookMs = 5_000;
+const longestBusyLookMs = 60_000;
+const restLookMs = 300_000;
+/** New weights roll the Pods: so long they have to be called for. */
+const reweightAfterMs = 120_000;
+
+type Found = Partial<Record<Part, KubeObject>>;
+interface Memory {
+  readonly lookedAt: number;
+  readonly found: Found;
+  /** Since when it is not as wished, or does not serve yet. */
+  unsettledSince?: number | undefined;
+  reweightSince?: number | undefined;
+}
+
+/**
+ * `align` makes the cluster as wished and answers what came of it. At rest it calls nobody, but for a look at the four objects
+ * every five minutes. What it may not do is told as trouble; other errors are the queue's. A Network that goes takes its gateway
+ * along by owner references.
+ */
+export function createGateways({ client, networkResource, clock, logger }: GatewayOptions) {
+  const resources = gatewayResources(client);
+  const memories = new Map<string, Memory>();
+
+  async function align(
+    seen: Seen<Network>,
+    network: Network,
+    places: readonly SeenPlace[],
+    look: GatewayLook,
+  ): Promise<GatewayReport> {
+    const key = keyOf(seen.metadata);
+    try {
+      const service = gatewayService({ network });
+      if (service !== undefined) {
+        return await keep(seen, network, places, service, look);
+      }
+      if (network.spec.gateway === undefined) {
+        return await clear(seen, look);
+      }
+      const message = 'gateway: the balancer has no port that it could pass on to';
+      return reportTrouble(seen, { reason: 'Invalid', message });
+    } catch (error) {
+      memories.delete(key);
+      // The namespace goes, and all in it.
+      if (isForbiddenNamespaceTerminating(error)) {
+        return { seen, endpoints: [], steps: [] };
+      }
+      if (error instanceof Error && (isForbidden(error) || isInvalid(error))) {
+        const reason = isForbidden(error) ? 'GatewayForbidden' : 'Invalid';
+        return reportTrouble(seen, { reason, message: `gateway: ${error.message}` });
+      }
+      throw error;
+    }
+  }
+
+  async function keep(
+    before: Seen<Network>,
+    network: Network,
+    places: readonly SeenPlace[],
+    service: GatewayObject,
+    { dryRun, signal }: GatewayLook,
+  ): Promise<GatewayReport> {
+    const { metadata } = before;
+    const memory = await recall(metadata, signal);
+    for (const part of PARTS) {
+      const found = memory.found[part];
+      if (found !== undefined && isOthers(found, metadata)) {
+        memories.delete(keyOf(metadata));
+        return reportForeign(before, part, found);
+      }
+    }
+    const steps: PlanStep[] = [];
+    let seen = before;
+
+    async function make(part: Part, wished: GatewayObject): Promise<void> {
+      const found = memory.found[part];
+      if (found !== undefined && isAsWished(found, wished)) {
+        return;
+      }
+      if (dryRun) {
+        steps.push(stepOf(part, wished.metadata.name, found === undefined ? 'create' : 'update'));
+        return;
+      }
+      seen = await note(seen, signal);
+      memory.found[part] = await resources[part].patch(wished.metadata, wished, { type: 'apply', signal });
+      memory.unsettledSince = clock.monotonic();
+      logger.info(
+        { network: keyOf(metadata), kind: GATEWAY_KINDS[part].kind, name: wished.metadata.name },
+        found === undefined ? 'gateway part made' : 'gateway part changed',
+      );
+    }
+
+    await make('service', service);
+    const pods = gatewayPods({
+      network,
+      pool: nextPool(network, places, memory),
+      families: familiesOf(memory.found.service),
+    });
+    if (pods === undefined) {
+      steps.push(...(await removeParts(metadata, memory, PARTS.slice(1), { dryRun, signal })));
+    } else {
+      await make('configMap', pods.configMap);
+      await make('deployment', pods.deployment);
+      await make('disruptionBudget', pods.disruptionBudget);
+    }
+    const waits = waitsFor(network, memory.found, pods !== undefined);
+    memory.unsettledSince = waits === undefined ? undefined : (memory.unsettledSince ?? clock.monotonic());
+    memories.set(keyOf(metadata), memory);
+    return {
+      seen,
+      endpoints: endpointsOf(network, memory.found.service),
+      steps,
+      ...(waits === undefined ? {} : { waits }),
+      lookAfterMs: Math.min(
+        lookPauseMs(memory),
+        memory.reweightSince === undefined ? restLookMs : reweightAfterMs,
+      ),
+    };
+  }
+
+  /** What there is: as seen last, or looked at anew when that is long ago or was still changing. */
+  async function recall(metadata: Seen<Network>['metadata'], signal: AbortSignal): Promise<Memory> {
+    const memory = memories.get(keyOf(metadata));
+    const now = clock.monotonic();
+    if (memory !== undefined && now - memory.lookedAt < lookPauseMs(memory)) {
+      return memory;
+    }
+    const name = { namespace: metadata.namespace, name: gatewayName(metadata.name) };
+    const objects = await Promise.all(
+      PARTS.map(async (part) => [part, await resources[part].get(name, { signal })] as const),
+    );
+    const found: Found = {};
+    for (const [part, object] of objects) {
+      if (object !== undefined) {
+        found[part] = object;
+      }
+    }
+    return {
+      lookedAt: now,
+      found,
+      unsettledSince: memory?.unsettledSince,
+      reweightSince: memory?.reweightSince,
+    };
+  }
+
+  function lookPauseMs({ unsettledSince }: Memory): number {
+    if (unsettledSince === undefined) {
+      return restLookMs;
+    }
+    const lasting = clock.monotonic() - unsettledSince;
+    return Math.min(Math.max(lasting / 4, busyLookMs), longestBusyLookMs);
+  }
+
+  function nextPool(network: Network, places: readonly SeenPlace[], memory: Memory): Pool {
+    const before = poolIn(memory.found.configMap);
+    const known = places.map(({ observed, address, ...place }) => {
+      const at = observed ? address : (address ?? before.get(place.name)?.address);
+      return at === undefined ? place : { ...place, address: at };
+    });
+    const { algorithm } = network.spec.gateway ?? { algorithm: 'RoundRobin' };
+    const after = poolOf(algorithm, known, before);
+    if (algorithm !== 'Weighted' || !isReweighted(before, after)) {
+      memory.reweightSince = undefined;
+      return after;
+    }
+    memory.reweightSince ??= clock.monotonic();
+    if (clock.monotonic() - memory.reweightSince < reweightAfterMs) {
+      return new Map([...after].map(([name, place]) => [name, before.get(name) ?? place]));
+    }
+    memory.reweightSince = undefined;
+    return after;
+  }
+
+  /** Written down before the first part is made, so that all of them are found when they are no longer wished. */
+  async function note(seen: Seen<Network>, signal: AbortSignal): Promise<Seen<Network>> {
+    return seen.metadata.annotations?.[ANNOTATIONS.gateway] === undefined
+      ? await annotate(seen, gatewayName(seen.metadata.name), signal)
+      : seen;
+  }
+
+  function annotate(seen: Seen<Network>, value: string | null, signal: AbortSignal) {
+    const annotations = { [ANNOTATIONS.gateway]: value };
+    return networkResource.patch(seen.metadata, { metadata: { annotations } }, { type: 'merge', signal });
+  }
+
+  async function clear(seen: Seen<Network>, { dryRun, signal }: GatewayLook): Promise<GatewayReport> {
+    const { metadata } = seen;
+    if (metadata.annotations?.[ANNOTATIONS.gateway] === undefined) {
+      memories.delete(keyOf(metadata));
+      return { seen, endpoints: [], steps: [] };
+    }
+    memories.delete(keyOf(metadata));
+    const memory = await recall(metadata, signal);
+    const steps = await removeParts(metadata, memory, PARTS, { dryRun, signal });
+    return { seen: dryRun ? seen : await annotate(seen, null, signal), endpoints: [], steps };
+  }
+
+  async function removeParts(
+    metadata: Seen<Network>['metadata'],
+    memory: Memory,
+    parts: readonly Part[],
+    { dryRun, signal }: GatewayLook,
+  ): Promise<readonly PlanStep[]> {
+    const steps: PlanStep[] = [];
+    for (const part of parts) {
+      const found = memory.found[part];
+      if (found === undefined || isOthers(found, metadata)) {
+        continue;
+      }
+      if (dryRun) {
+        steps.push(stepOf(part, found.metadata.name, 'delete'));
+        continue;
+      }
+      const { uid, name } = found.metadata;
+      await resources[part].delete(found.metadata, {
+        preconditions: { uid },
+        propagationPolicy: 'Background',
+        signal,
+      });
+      delete memory.found[part];
+      logger.info({ network: keyOf(metadata), kind: GATEWAY_KINDS[part].kind, name }, 'gateway part removed');
+    }
+    return steps;
+  }
+
+  return {
+    align,
+    /** The Network is gone. */
+    forget: (key: string) => void memories.delete(key),
+  };
+}
+
+const isOthers = (found: KubeObject, network: Seen<Network>['metadata']) =>
+  ownership(found, network) !== 'ours';

@@ -1,0 +1,176 @@
+/** Trouble around a placement's machines: tried again when its time has come, and not each time that something happens. */
+import { describe, expect, test } from 'vitest';
+import { balancer, conditionOf, networkSpec, setUp, type Testbed } from '../testbed.ts';
+
+/** Something about a Node changes every second: its Network looks each time. */
+async function runWithNodeEvents(bed: Testbed, seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    const [node] = await bed.nodes();
+    const annotations = { 'example.com/touched': String(bed.clock.now()) };
+    if (node !== undefined)
+      await bed.server.nodes.patch(node.metadata, { metadata: { annotations } }, { type: 'merge' });
+    await bed.run(1_000);
+  }
+}
+
+/** A Network at rest, to which a balancer is added that the cloud refuses: 60 s until the next try, then 120 s. */
+async function inTrouble() {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNetwork();
+  await bed.run(10_000);
+  bed.cloud.refuse('run', 'invalid');
+  await bed.changeNetwork({ spec: { balancer } });
+  await bed.run(500);
+  const tries = () => bed.cloud.calledTimes('run create balancer');
+  expect(tries()).toBe(1);
+  return { bed, tries };
+}
+
+describe('a placement whose surroundings are refused', () => {
+  test('is tried again when its wait is over, whatever else wakes its Network', async () => {
+    const { bed, tries } = await inTrouble();
+    await runWithNodeEvents(bed, 58);
+    expect(tries()).toBe(1);
+    await runWithNodeEvents(bed, 3);
+    expect(tries()).toBe(2);
+    await runWithNodeEvents(bed, 115);
+    expect(tries()).toBe(2);
+    await runWithNodeEvents(bed, 5);
+    expect(tries()).toBe(3);
+  });
+
+  test('has one message for each try: none is written in between', async () => {
+    const { bed } = await inTrouble();
+    const said = conditionOf(await bed.network(), 'Ready');
+    expect(said).toMatchObject({
+      status: 'False',
+      reason: 'InvalidRequest',
+      message: 'run refused: invalid: told beforehand; next try in 60 s',
+    });
+    // The Node is not Ready any more, as it is in no balancer: that is news.
+    await runWithNodeEvents(bed, 3);
+    const from = bed.api.calls.length;
+    await runWithNodeEvents(bed, 55);
+    expect(bed.patchesSince(from).filter((call) => call.includes('networks'))).toEqual([]);
+    await bed.run(3_000);
+    expect(conditionOf(await bed.network(), 'Ready')?.message).toMatch(/next try in 2 min/);
+  });
+
+  test('shows meanwhile what was there when it was last seen', async () => {
+    const { bed } = await inTrouble();
+    await runWithNodeEvents(bed, 5);
+    const { status } = await bed.network();
+    expect(status.resources).toEqual([
+      { placement: 'here', kind: 'firewall', name: 'firewall', id: 'firewall' },
+    ]);
+    expect(status.placements?.[0]?.network).toBe('the network of the fake cloud');
+  });
+
+  test('is tried at once when the spec changes', async () => {
+    const { bed, tries } = await inTrouble();
+    bed.cloud.refuse('run');
+    await bed.changeNetwork({ spec: { balancer: { ...balancer, drainSeconds: 5 } } });
+    await bed.run(500);
+    expect(tries()).toBe(2);
+    await bed.run(10_000);
+    expect(conditionOf(await bed.network(), 'Ready')?.status).toBe('True');
+  });
+
+  test('is tried at once when somebody asks', async () => {
+    const { bed, tries } = await inTrouble();
+    await bed.ask(bed.server.networks, 'net');
+    await bed.run(500);
+    expect(tries()).toBe(2);
+    // How often it failed stays known.
+    expect(conditionOf(await bed.network(), 'Ready')?.message).toMatch(/next try in 2 min/);
+  });
+
+  test('is tried at once when its credential changes', async () => {
+    const { bed, tries } = await inTrouble();
+    const spec = { allowedNamespaces: { list: ['other'] } };
+    await bed.server.credentials.patch({ namespace: 'ns', name: 'cred' }, { spec }, { type: 'merge' });
+    await bed.run(500);
+    expect(tries()).toBe(2);
+  });
+
+  test('begins with the first wait again after all went well', async () => {
+    const { bed } = await inTrouble();
+    await bed.run(60_000);
+    bed.cloud.refuse('run');
+    await bed.run(130_000);
+    expect(conditionOf(await bed.network(), 'Ready')?.status).toBe('True');
+    bed.cloud.refuse('run', 'invalid');
+    await bed.server.networks.patch(
+      { namespace: 'ns', name: 'net' },
+      { spec: { balancer: null } },
+      { type: 'merge' },
+    );
+    await bed.run(500);
+    expect(conditionOf(await bed.network(), 'Ready')?.message).toMatch(/next try in 60 s/);
+  });
+
+  test('does not hold up the others of its Network', async () => {
+    const bed = await setUp();
+    bed.startOperator();
+    const { client, placements } = networkSpec(1);
+    const nowhere = placements.map((one) => ({ ...one, name: 'nowhere', credentialRef: { name: 'nobody' } }));
+    await bed.makeNetwork({ client, placements: [...nowhere, ...placements], balancer });
+    await bed.run(10_000);
+    const network = await bed.network();
+    expect(conditionOf(network, 'Stalled')).toMatchObject({ reason: 'CredentialNotFound' });
+    const ready = new Map(network.status.placements?.map((one) => [one.name, one.ready]));
+    expect(ready).toEqual(
+      new Map([
+        ['nowhere', 0],
+        ['here', 1],
+      ]),
+    );
+  });
+});
+
+test('what has to be pinned before the first Node waits ever longer, too', async () => {
+  const bed = await setUp();
+  bed.cloud.refuse('pin', 'invalid');
+  bed.startOperator();
+  await bed.makeNetwork();
+  await bed.run(59_000);
+  expect(bed.cloud.calledTimes('pin')).toBe(1);
+  await bed.run(2_000);
+  expect(bed.cloud.calledTimes('pin')).toBe(2);
+  await bed.run(115_000);
+  expect(bed.cloud.calledTimes('pin')).toBe(2);
+});
+
+test('machines that may not be listed are told of', async () => {
+  const bed = await setUp();
+  bed.cloud.refuse('list', 'unauthorized');
+  bed.startOperator();
+  await bed.makeNetwork();
+  await bed.run(1_000);
+  expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({
+    reason: 'Unauthorized',
+    message: 'list refused: unauthorized: told beforehand; next try in 15 s',
+  });
+  bed.cloud.refuse('list');
+  await bed.run(30_000);
+  expect(conditionOf(await bed.network(), 'Ready')?.status).toBe('True');
+});
+
+test('a removal that the cloud refuses is tried again when its wait is over', async () => {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNetwork();
+  await bed.run(10_000);
+  bed.cloud.refuse('run', 'unauthorized');
+  await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+  await bed.run(15_000);
+  expect(bed.cloud.calledTimes('run delete firewall')).toBe(1);
+  expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({
+    reason: 'Unauthorized',
+    message: 'run refused: unauthorized: told beforehand; next try in 15 s',
+  });
+  bed.cloud.refuse('run');
+  await bed.run(20_000);
+  expect((await bed.server.networks.list()).items).toEqual([]);
+});

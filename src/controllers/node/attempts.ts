@@ -1,0 +1,131 @@
+/** From one launch to the next: when it may be tried, where, and with what wait after a failure. */
+import { type Attachment, CloudError, type Machine } from '../../clouds/cloud.ts';
+import type { LaunchRecord } from '../../planning/launch-record.ts';
+import { zoneFor } from '../../planning/machine.ts';
+import { again } from '../../runtime/controller.ts';
+import type { Backoff } from '../backoff.ts';
+import { spell, troubleOf } from '../trouble.ts';
+import { fabricOfNode } from './fabric.ts';
+import { membersAreOpen, type NodeControllerOptions, type Pass, warn } from './pass.ts';
+import { launching, pending, stateReason, type Verdict } from './verdict.ts';
+
+/** Until a launch is tried in the next zone. */
+const hopMs = 1_000;
+
+export function createAttempts(options: NodeControllerOptions, launches: Backoff) {
+  const { fabrics, bursts, launcher } = options;
+
+  async function launch(pass: Pass, { attempt }: { readonly attempt: number }): Promise<Verdict> {
+    const { key, region, open, belonging, record, node, anew, signal } = pass;
+    region.watch(key);
+    if (launcher.isWaiting(key)) return pending('waiting for its batch');
+    if (bursts.isRunning(belonging.network)) return pending('waiting for the Nodes made with it');
+    const failure = launcher.takeFailure(key);
+    if (failure !== undefined) {
+      const trouble = troubleOf(failure, launches.failures(key));
+      if (trouble === undefined) throw failure;
+      launches.fail(key, trouble);
+    }
+    const held = launches.of(key);
+    if (held !== undefined && held.waitMs > 0) {
+      const { trouble, waitMs } = held;
+      // Nothing of it is in the cloud until the next try.
+      region.unwatch(key);
+      const message = `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`;
+      return {
+        phase: trouble.stalled ? 'Failed' : 'Pending',
+        standing: { kind: trouble.stalled ? 'stalled' : 'working', reason: trouble.reason, message },
+        next: again(waitMs, trouble.reason),
+        trouble: message,
+      };
+    }
+    const attachment =
+      belonging.network === undefined
+        ? (await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', anew, signal })).attachment
+        : fabrics.lastView(belonging.scopeKey)?.attachment;
+    if (attachment === undefined)
+      return {
+        ...pending('waiting for the network and firewall of its placement'),
+        next: again(5_000, 'no attachment yet'),
+      };
+    const zone = zoneFor(zonesOf(attachment), belonging.index, attempt);
+    if (zone === undefined) return { ...pending('no zone to launch into'), next: again(5_000, 'no zone') };
+    const batch = [region.key, open.credential, belonging.scopeKey, belonging.revision, zone].join(' ');
+    launcher.request({
+      key,
+      batch,
+      region,
+      open,
+      attachment,
+      zone,
+      attempt,
+      ...(record && { former: record.token }),
+    });
+    return pending(`to be launched in ${zone}`);
+  }
+
+  /** The launch of this Node is over without a machine; the next one has a new token. */
+  async function nextAttempt(pass: Pass, error: CloudError | undefined): Promise<Verdict> {
+    const { key, record } = pass;
+    if (record !== undefined && error !== undefined && launches.tokenOf(key) !== record.token) {
+      const isFirst = launches.of(key) === undefined;
+      noteRefusal(pass, record, error);
+      if (isFirst) warn(options, pass, 'LaunchFailed', launches.of(key)?.trouble.message ?? error.message);
+    }
+    if (record?.members !== undefined && membersAreOpen(options, pass, record)) {
+      return {
+        ...launching('other Nodes of its launch are not settled yet'),
+        next: again(1_000, 'members open'),
+      };
+    }
+    return await launch(pass, { attempt: (record?.attempt ?? 0) + 1 });
+  }
+
+  /** A full zone is left for the next one. Only when there was no room in any of them, that is a failure. */
+  function noteRefusal({ key, belonging }: Pass, record: LaunchRecord, error: CloudError): void {
+    const trouble = troubleOf(error, launches.failures(key));
+    if (trouble === undefined) return;
+    if (error.code !== 'outOfCapacity') {
+      launches.fail(key, trouble, record.token);
+      return;
+    }
+    const zones = zonesOf(fabrics.lastView(belonging.scopeKey)?.attachment);
+    const next = zoneFor(zones, belonging.index, record.attempt + 1);
+    const where = next === undefined || next === record.zone ? '' : ` (in ${record.zone}, next in ${next})`;
+    const message = trouble.message + where;
+    if (launches.hops(key) + 1 < zones.length)
+      launches.hop(key, { ...trouble, message, retryAfterMs: hopMs }, record.token);
+    else launches.fail(key, { ...trouble, message }, record.token);
+  }
+
+  async function relaunchEnded(pass: Pass, ended: Machine): Promise<Verdict> {
+    const { key, node, record } = pass;
+    const wasReady = node.status.phase === 'Ready' || node.status.phase === 'Unhealthy';
+    const what = `machine ${ended.id} ended${stateReason(ended)}`;
+    if (record !== undefined && launches.tokenOf(key) !== record.token) {
+      const reason = wasReady ? 'MachineLost' : 'LaunchFailed';
+      warn(options, pass, reason, `${what}; another follows`);
+      const cause = wasReady ? undefined : causeOf(ended);
+      if (cause !== undefined) noteRefusal(pass, record, cause);
+      else {
+        const slowerMs = Math.min(5_000 * 2 ** Math.min(launches.failures(key), 10), 600_000);
+        const retryAfterMs = wasReady ? 0 : slowerMs;
+        launches.fail(key, { reason, message: what, stalled: false, retryAfterMs }, record.token);
+      }
+    }
+    return await nextAttempt(pass, undefined);
+  }
+
+  return { launch, nextAttempt, relaunchEnded };
+}
+
+function zonesOf(attachment: Attachment | undefined): readonly string[] {
+  return (attachment?.zones ?? []).map(({ zone }) => zone);
+}
+
+/** The state reason of a machine that ended goes through the same table as a refused call. */
+function causeOf({ id, stateReason }: Machine): CloudError | undefined {
+  if (stateReason?.means === undefined) return undefined;
+  const { code, message, means } = stateReason;
+  return new CloudError({ code: means, outcome: 'none', api: `machine ${id}`, reason: code, message });
+}

@@ -1,0 +1,160 @@
+/** One Node, one machine. */
+import { describe, expect, test } from 'vitest';
+import { ANNOTATIONS } from '../../api/names.ts';
+import { conditionOf, readLagMs, setUp, type Testbed } from '../testbed.ts';
+
+const machines = ({ cloud }: Testbed) =>
+  [...cloud.machines.values()].map(({ id, state }) => `${id} ${state}`);
+
+async function ready(): Promise<Testbed> {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNode();
+  await bed.run(10_000);
+  expect(await bed.node()).toMatchObject({ status: { phase: 'Ready', machine: { id: 'm-1' } } });
+  return bed;
+}
+
+test('a Node is written when it is seen, launched and Ready, and no more often', async () => {
+  const bed = await setUp();
+  bed.startOperator();
+  const from = bed.api.calls.length;
+  await bed.makeNode();
+  await bed.run(30_000);
+  const writes = bed.patchesSince(from).filter((call) => call.includes('nodes'));
+  // The finalizer, the record, and three statuses.
+  expect(writes.length).toBeLessThanOrEqual(5);
+  expect(machines(bed)).toEqual(['m-1 running']);
+});
+
+describe('a machine', () => {
+  test('that somebody ended is replaced at once', async () => {
+    const bed = await ready();
+    bed.cloud.end('m-1');
+    await bed.run(70_000);
+    expect(await bed.node()).toMatchObject({
+      status: { phase: 'Ready', machine: { id: 'm-2' }, attempt: 2 },
+    });
+    expect(machines(bed)).toEqual(['m-1 terminated', 'm-2 running']);
+  });
+
+  test('whose launch had no answer is the one that the repeated call returns', async () => {
+    const bed = await setUp();
+    bed.cloud.loseNextLaunch();
+    bed.cloud.setLag(true);
+    bed.startOperator();
+    await bed.makeNode();
+    await bed.run(10_000);
+    expect(bed.cloud.calledTimes('launch')).toBe(2);
+    bed.cloud.setLag(false);
+    await bed.run(5_000);
+    expect(machines(bed)).toEqual(['m-1 running']);
+    expect(await bed.node()).toMatchObject({
+      status: { phase: 'Ready', machine: { id: 'm-1' }, attempt: 1 },
+    });
+  });
+
+  test('that no list shows for as long as a cloud may lag is gone only then, and if a look at it alone says so', async () => {
+    const bed = await ready();
+    bed.cloud.setLag(true);
+    await bed.run(600_000);
+    expect(bed.cloud.calledTimes('launch')).toBe(1);
+    bed.cloud.setLag(false);
+    await bed.run(70_000);
+    expect(machines(bed)).toEqual(['m-1 running']);
+    expect((await bed.node()).status.phase).toBe('Ready');
+  });
+
+  test('outlives the operator that launched it, and stays the only one', async () => {
+    const bed = await setUp();
+    const stop = bed.startOperator();
+    await bed.makeNode();
+    await bed.run(1_500);
+    stop();
+    expect(bed.cloud.calledTimes('launch')).toBe(1);
+    await bed.run(10_000);
+    bed.startOperator();
+    await bed.run(10_000);
+    expect(machines(bed)).toEqual(['m-1 running']);
+    expect((await bed.node()).status.phase).toBe('Ready');
+  });
+
+  test('more than one for a launch: the one in the status stays', async () => {
+    const bed = await ready();
+    const record = JSON.parse((await bed.node()).metadata.annotations?.[ANNOTATIONS.launch] ?? '{}');
+    const owner = { cluster: 'c1', node: 'ns/lone' };
+    bed.cloud.plant({ id: 'm-0', owner, launch: { token: record.token, index: 0 } });
+    await bed.run(130_000);
+    expect(machines(bed)).toEqual(['m-1 running', 'm-0 terminated']);
+  });
+});
+
+describe('a credential that belongs to another account by now', () => {
+  test('has nothing launched or removed', async () => {
+    const bed = await ready();
+    const from = bed.cloud.calls.length;
+    bed.cloud.become('2');
+    await bed.changeSecret('of another account');
+    await bed.run(60_000);
+    expect(conditionOf(await bed.node(), 'Stalled')).toMatchObject({
+      reason: 'AccountChanged',
+      message: expect.stringContaining('launched in account 1'),
+    });
+    await bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+    await bed.run(2 * readLagMs);
+    expect((await bed.node()).metadata.deletionTimestamp).toBeDefined();
+    expect(bed.cloud.calls.slice(from).filter((call) => /^(launch|remove|run)/.test(call))).toEqual([]);
+  });
+});
+
+describe('on its way out', () => {
+  test('a Node takes its machine and its firewall along', async () => {
+    const bed = await ready();
+    await bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+    await bed.run(15_000);
+    expect((await bed.server.nodes.list()).items).toEqual([]);
+    expect(machines(bed)).toEqual(['m-1 terminated']);
+    expect([...(bed.cloud.around.get('node ns/lone') ?? [])]).toEqual([]);
+  });
+
+  test('says which machine it waits for', async () => {
+    const bed = await ready();
+    bed.cloud.refuse('list', 'unavailable');
+    await bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+    await bed.run(15_000);
+    expect(conditionOf(await bed.node(), 'Ready')).toMatchObject({
+      reason: 'Terminating',
+      message: 'machine m-1 is being terminated',
+    });
+    bed.cloud.refuse('list');
+    await bed.run(60_000);
+    expect((await bed.server.nodes.list()).items).toEqual([]);
+  });
+
+  test('a Node whose launch is in doubt finds out first, and leaves no machine', async () => {
+    const bed = await setUp();
+    bed.cloud.loseNextLaunch();
+    const stop = bed.startOperator();
+    await bed.makeNode();
+    await bed.run(1_200);
+    stop();
+    expect(bed.cloud.calledTimes('launch')).toBe(1);
+    await bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+    bed.startOperator();
+    await bed.run(2 * readLagMs + 30_000);
+    expect((await bed.server.nodes.list()).items).toEqual([]);
+    expect(bed.cloud.calledTimes('launch')).toBe(1);
+    expect(machines(bed)).toEqual(['m-1 terminated']);
+  });
+});
+
+test('a machine that is in no list and unknown by its id is replaced after the read-lag window, not before', async () => {
+  const bed = await ready();
+  bed.cloud.setLag(true);
+  bed.cloud.vanish('m-1');
+  await bed.run(readLagMs);
+  expect(bed.cloud.calledTimes('launch')).toBe(1);
+  bed.cloud.setLag(false);
+  await bed.run(150_000);
+  expect(machines(bed)).toEqual(['m-2 running']);
+});

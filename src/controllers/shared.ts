@@ -1,0 +1,31 @@
+import type { EventRecorder } from '../kube/events.ts';
+import type { SecretReader } from '../kube/secrets.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Metrics } from '../telemetry.ts';
+import type { Bursts } from './bursts.ts';
+import type { Caches } from './caches.ts';
+import type { Fabrics } from './fabrics.ts';
+import type { Inventory } from './inventory.ts';
+import type { Remover } from './remover.ts';
+import type { Sessions } from './sessions.ts';
+
+/** What all controllers work with; there is one of each. */
+export interface Shared extends Caches {
+  readonly secrets: SecretReader;
+  readonly sessions: Sessions;
+  readonly inventory: Inventory;
+  readonly fabrics: Fabrics;
+  readonly remover: Remover;
+  readonly bursts: Bursts;
+  readonly events: EventRecorder;
+  /** Marks in the clouds what is ours. */
+  readonly cluster: string;
+  /** The operator was started with `--paused`. */
+  readonly paused: boolean;
+  /** How long a cloud may fail to show what it has just made. */
+  readonly readLagMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}

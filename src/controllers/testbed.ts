@@ -1,0 +1,167 @@
+/** The whole operator against an API server, a cloud and a clock in memory, for tests. */
+import { onTestFinished } from 'vitest';
+import type { Condition } from '../api/common.ts';
+import type { CloudCredential } from '../api/credential.ts';
+import { ANNOTATIONS } from '../api/names.ts';
+import type { Network } from '../api/network.ts';
+import type { Node } from '../api/node.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { createFakeApi } from '../kube/fake-api.ts';
+import type { KubeObject, ObjectName } from '../kube/object.ts';
+import type { Resource, ResourceDefinition } from '../kube/resource.ts';
+import { createFakeClock } from '../runtime/fake-clock.ts';
+import { soleLeader } from '../runtime/leader.ts';
+import { type Logger, silentLogger } from '../runtime/logger.ts';
+import { createMetrics } from '../telemetry.ts';
+import { createFakeCloud } from './fake-cloud.ts';
+import { CREDENTIALS, NETWORKS, NODES, type Seen } from './kinds.ts';
+import { createOperator } from './operator.ts';
+
+export const namespace = 'ns';
+/** Default read-lag window of the operator here. */
+export const readLagMs = 20_000;
+
+const SECRETS: ResourceDefinition = {
+  group: '',
+  version: 'v1',
+  plural: 'secrets',
+  kind: 'Secret',
+  namespaced: true,
+  parse: (raw) => raw,
+};
+
+export type Testbed = Awaited<ReturnType<typeof setUp>>;
+
+/** With the Secret `keys` and the CloudCredential `cred`, unless `bare`. */
+export async function setUp({ zones = ['z1', 'z2', 'z3'], paused = false, bare = false } = {}) {
+  const clock = createFakeClock();
+  const api = createFakeApi(() => clock.now());
+  const client = overWire(api);
+  const cloud = createFakeCloud({ zones });
+  const server = {
+    networks: client.resource(NETWORKS),
+    nodes: client.resource(NODES),
+    credentials: client.resource(CREDENTIALS),
+    secrets: client.resource(SECRETS),
+  };
+  const errors: string[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    error: ({ error }, message) => errors.push(`${message}: ${error}`),
+  };
+
+  /** Ends with the test, or when called. */
+  function startOperator(): () => void {
+    const stopping = new AbortController();
+    const operator = createOperator({
+      client,
+      watchNamespaces: undefined,
+      cluster: 'c1',
+      identity: 'one',
+      leadership: soleLeader,
+      paused,
+      holdSecrets: true,
+      nodeConcurrency: 8,
+      inventory: { busyMs: 1_000, restMs: 60_000 },
+      sweep: { intervalMs: 600_000, graceMs: 600_000 },
+      readLagMs,
+      clouds: { aws: cloud.cloud },
+      random: () => 1,
+      clock,
+      logger,
+      metrics: createMetrics(),
+    });
+    void operator.follow(stopping.signal);
+    operator.work(stopping.signal).catch(() => {});
+    const stop = () => stopping.abort(new Error('the test is over'));
+    onTestFinished(stop);
+    return stop;
+  }
+
+  const named = (name: string): ObjectName => ({ namespace, name });
+  const bed = {
+    clock,
+    api,
+    cloud,
+    server,
+    /** What was logged as an error. */
+    errors,
+    startOperator,
+    run: (ms: number) => clock.advance(ms),
+
+    makeSecret: (name = 'keys') => server.secrets.create({ metadata: named(name), data: dataOf('first') }),
+    changeSecret: (value: string, name = 'keys') =>
+      server.secrets.patch(named(name), { data: dataOf(value) }, { type: 'merge' }),
+    makeCredential: () =>
+      server.credentials.create({
+        metadata: named('cred'),
+        spec: { aws: { source: 'Secret', secretRef: { name: 'keys' } } },
+      }),
+    makeNetwork: (spec: object = {}) =>
+      server.networks.create({ metadata: named('net'), spec: { ...networkSpec(1), ...spec } }),
+    /** A standalone one. */
+    makeNode: (annotations: Readonly<Record<string, string>> = {}, name = 'lone') =>
+      server.nodes.create({
+        metadata: { ...named(name), annotations },
+        spec: { credentialRef, client: program, aws: place },
+      }),
+    changeNetwork: (patch: object) => server.networks.patch(named('net'), patch, { type: 'merge' }),
+    /** Gives the annotation that asks for a look now a new value. */
+    async ask<T extends KubeObject>(resource: Resource<T>, name: string): Promise<void> {
+      const annotations = { [ANNOTATIONS.reconcile]: String(clock.now() + api.calls.length) };
+      await resource.patch(named(name), { metadata: { annotations } }, { type: 'merge' });
+    },
+    network: async (): Promise<Network> => parsedOf(await server.networks.get(named('net'))),
+    node: async (name = 'lone'): Promise<Node> => parsedOf(await server.nodes.get(named(name))),
+    nodes: async (): Promise<readonly Node[]> => (await server.nodes.list()).items.map(parsedOf),
+    credential: async (): Promise<CloudCredential> => parsedOf(await server.credentials.get(named('cred'))),
+    /** Writes of any status since `from`, a length of `api.calls`: an object is named once for each. */
+    patchesSince: (from: number) =>
+      api.calls.slice(from).filter((call) => call.startsWith('patch ') && !call.includes(' events ')),
+  };
+  if (!bare) {
+    await bed.makeSecret();
+    await bed.makeCredential();
+  }
+  return bed;
+}
+
+export const credentialRef = { name: 'cred' };
+export const place = { region: 'us-east-1', instanceType: 't3.small' };
+const program = { image: 'example.com/client:1', ports: [{ name: 'rpc', port: 8545 }] };
+
+/** One placement `here`. */
+export function networkSpec(replicas: number) {
+  return { client: program, placements: [{ name: 'here', replicas, credentialRef, aws: place }] };
+}
+
+export const balancer = { type: 'Network', ports: [{ port: 80, targetPort: 'rpc' }] };
+
+export function conditionOf(
+  { status }: { readonly status: { readonly conditions?: readonly Condition[] } },
+  type: string,
+): Condition | undefined {
+  return status.conditions?.find((condition) => condition.type === type);
+}
+
+function parsedOf<T>(seen: Seen<T> | undefined): T {
+  if (seen === undefined) throw new Error('it is not there');
+  if (!seen.parsed.ok) throw new Error(seen.parsed.message);
+  return seen.parsed.value;
+}
+
+function dataOf(value: string) {
+  return { aws_access_key_id: Buffer.from(value).toString('base64') };
+}
+
+/** As over the wire, where what is undefined is absent. */
+function overWire(client: KubeClient): KubeClient {
+  return {
+    ...client,
+    resource: <T extends KubeObject>(definition: ResourceDefinition<T>) =>
+      client.resource({
+        ...definition,
+        parse: (raw) => definition.parse(JSON.parse(JSON.stringify(raw))),
+      }),
+  };
+}

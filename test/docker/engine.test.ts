@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { docker } from '../support/docker-cli.ts';
+import { type Engine, type EngineOptions, startEngine } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { importImage } from '../support/images.ts';
+
+const support = join(import.meta.dirname, '..', 'support');
+
+test('two engines at once know nothing of each other', async () => {
+  const [one, other] = await Promise.all([start(), start()]);
+
+  const urls = [await runServer(one, 'same'), await runServer(other, 'same')];
+
+  expect(one.range).not.toBe(other.range);
+  expect(await Promise.all(urls.map(nameAt))).toEqual(['same', 'same']);
+  await expect(docker(one, ['ps', '--format={{.Names}}'])).resolves.toBe('same');
+});
+
+test('containers of a network reach each other by name', async () => {
+  const engine = await start();
+  await docker(engine, ['network', 'create', 'mesh']);
+  await nameAt(await runServer(engine, 'first', '--network=mesh'));
+  await nameAt(await runServer(engine, 'second', '--network=mesh'));
+
+  const asked = ['exec', 'second', 'wget', '-qO-', 'http://first:8080/cgi-bin/name'];
+  await expect(docker(engine, asked)).resolves.toBe('first');
+});
+
+test('a killed engine leaves its containers alone, and takes up those that are to be restarted', async () => {
+  const engine = await start();
+  const url = await runServer(engine, 'steady', '--restart=always');
+  const ip = await docker(engine, ['inspect', '--format={{.NetworkSettings.IPAddress}}', 'steady']);
+
+  await engine.kill();
+  await expect(docker(engine, ['ps'])).rejects.toThrow(/daemon/);
+  await expect(nameAt(`http://${ip}:8080/cgi-bin/name`)).resolves.toBe('steady');
+
+  await engine.restart();
+  await expect(nameAt(url)).resolves.toBe('steady');
+});
+
+test('a restarted engine remembers everything', async () => {
+  const engine = await start();
+  const url = await runServer(engine, 'steady', '--restart=always', '--volume=kept:/kept');
+
+  await engine.restart();
+
+  await expect(nameAt(url)).resolves.toBe('steady');
+  await expect(docker(engine, ['volume', 'ls', '--quiet'])).resolves.toBe('kept');
+});
+
+test('nothing is left of an engine that was stopped with all that it ran', async () => {
+  const engine = await start();
+  await docker(engine, ['network', 'create', 'mesh']);
+  // Addresses of its own choice do not save a network from being found.
+  await docker(engine, ['network', 'create', '--subnet=198.51.100.0/24', 'elsewhere']);
+  await runServer(engine, 'first', '--network=mesh', '--volume=kept:/kept');
+  await runServer(engine, 'second', '--network=elsewhere');
+  const links = await linksOf(engine);
+  expect(links).toHaveLength(3);
+
+  await engine.stop();
+
+  await expect(traces(engine, links)).resolves.toEqual([]);
+});
+
+test('nor of one whose owner was killed', async () => {
+  const script = `
+    import { startEngine } from ${JSON.stringify(join(support, 'engine.ts'))};
+    import { importImage } from ${JSON.stringify(join(support, 'images.ts'))};
+    import { docker } from ${JSON.stringify(join(support, 'docker-cli.ts'))};
+    const engine = await startEngine();
+    await docker(engine, ['run', '--detach', await importImage(engine, 'httpd')]);
+    console.log(JSON.stringify({ socketPath: engine.socketPath, range: engine.range }));`;
+  const owner = spawn(process.execPath, ['--input-type=module-typescript', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void owner.kill('SIGKILL'));
+  const line = await new Promise<string>((resolve) => createInterface(owner.stdout).once('line', resolve));
+  const engine = z.object({ socketPath: z.string(), range: z.string() }).parse(JSON.parse(line));
+  const links = await linksOf(engine);
+  expect(await traces(engine, links)).not.toEqual([]);
+
+  owner.kill('SIGKILL');
+
+  const left = () => traces(engine, links);
+  await eventually(left, (found) => expect(found).toEqual([]), { what: 'the end of all traces' });
+});
+
+test('says why it cannot start', async () => {
+  await expect(startEngine({ args: ['--no-such-flag'] })).rejects.toThrow('unknown flag: --no-such-flag');
+});
+
+async function start(options?: EngineOptions): Promise<Engine> {
+  const engine = await startEngine(options);
+  onTestFinished(() => engine.stop());
+  return engine;
+}
+
+/** Runs a web server and answers where it tells its own name. */
+async function runServer(engine: Engine, name: string, ...options: string[]): Promise<string> {
+  const image = await importImage(engine, 'httpd');
+  const known = [`--hostname=${name}`, `--name=${name}`, '--publish=127.0.0.1::8080'];
+  await docker(engine, ['run', '--detach', ...known, ...options, image]);
+  return `http://${await docker(engine, ['port', name, '8080'])}/cgi-bin/name`;
+}
+
+async function nameAt(url: string): Promise<string> {
+  const ask = () => fetch(url).then((answer) => answer.text(), String);
+  const answer = await eventually(ask, (text) => /^[a-z]+\n$/.test(text), { what: url, withinMs: 20_000 });
+  return answer.trim();
+}
+
+type Known = Pick<Engine, 'socketPath' | 'range'>;
+
+/** Its bridges, which are what it makes in our own network. */
+async function linksOf(engine: Known): Promise<readonly string[]> {
+  const ids = await docker(engine, [
+    'network',
+    'ls',
+    '--filter=driver=bridge',
+    '--no-trunc',
+    '--format={{.ID}} {{.Name}}',
+  ]);
+  return ids.split('\n').map((line) => {
+    const [id = '', name] = line.split(' ');
+    return name === 'bridge' ? nameOf(engine) : `br-${id.slice(0, 12)}`;
+  });
+}
+
+function nameOf({ range }: Known): string {
+  return `peerage-${range.split('.').slice(0, 2).join('-')}`;
+}
+
+/** Processes, bridges, cgroups and files that an engine could leave behind. */
+async function traces(engine: Known, links: readonly string[]): Promise<readonly string[]> {
+  const dir = dirname(engine.socketPath);
+  const processes = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
+  const commands = await Promise.all(
+    processes.map((pid) => readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '')),
+  );
+  const cgroups = await readdir('/sys/fs/cgroup', { recursive: true, withFileTypes: true });
+  return [
+    ...commands.filter((command) => command.includes(dir)),
+    ...(await readdir('/sys/class/net')).filter((link) => links.includes(link)),
+    ...cgroups
+      .filter((entry) => entry.isDirectory() && entry.name === nameOf(engine))
+      .map(({ name }) => name),
+    ...[dir].filter(existsSync),
+  ];
+}
