@@ -153,11 +153,13 @@ export function createFakeApi(now: () => number = () => 0): FakeApi {
           if (JSON.stringify(after) === JSON.stringify(before)) return definition.parse(before);
           return definition.parse(happen(plural, 'MODIFIED', after));
         }),
-      delete: async (name) => {
+      delete: async (name, { uid } = {}) => {
         try {
           return await call('delete', plural, keyOf(name), () => {
             const before = existing(name);
             const { metadata } = before;
+            if (uid !== undefined && uid !== metadata.uid)
+              throw refused(409, 'Conflict', 'the UID is another');
             if (metadata.deletionTimestamp !== undefined) return definition.parse(before);
             const deletionTimestamp = new Date(now()).toISOString();
             const after = happen(plural, 'MODIFIED', {

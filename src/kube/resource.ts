@@ -52,6 +52,11 @@ export type WatchEvent<T> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
 
+export interface DeleteOptions extends CallOptions {
+  /** Refused with a conflict when the object of that name is another by now. */
+  readonly uid?: string;
+}
+
 /** Every call rejects with KubeError; expected absence is a value. Objects are as `parse` made them. */
 export interface Resource<T extends KubeObject> {
   readonly definition: ResourceDefinition<T>;
@@ -64,7 +69,7 @@ export interface Resource<T extends KubeObject> {
   /** A merge patch that carries `metadata.resourceVersion` fails with a conflict when the object has changed. */
   patch(name: ObjectName, body: unknown, options: PatchOptions): Promise<T>;
   /** The object as it is while finalizers hold it; undefined when it is gone or was never there. */
-  delete(name: ObjectName, options?: CallOptions): Promise<T | undefined>;
+  delete(name: ObjectName, options?: DeleteOptions): Promise<T | undefined>;
   /** Ends when the server ends it; throws on trouble, with `isGone` when the resourceVersion is too old. */
   watch(options: WatchOptions): AsyncGenerator<WatchEvent<T>, void>;
 }
@@ -173,11 +178,14 @@ export function createResource<T extends KubeObject>(
       return decode(parseObject(text));
     },
 
-    async delete(name, { signal } = {}) {
+    async delete(name, { signal, uid } = {}) {
       const text = await unlessMissing(
         call({
           method: 'DELETE',
           path: path(name),
+          ...(uid !== undefined && {
+            body: JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } }),
+          }),
           signal,
           what: `delete ${title} ${keyOf(name)}`,
         }),

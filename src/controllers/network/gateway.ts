@@ -3,7 +3,7 @@ import { ANNOTATIONS, gatewayName } from '../../api/names.ts';
 import type { Network } from '../../api/network.ts';
 import type { PlanStep } from '../../api/network-status.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isForbidden, isForbiddenNamespaceTerminating, isInvalid } from '../../kube/errors.ts';
+import { isForbidden, isForbiddenNamespaceTerminating, KubeError } from '../../kube/errors.ts';
 import { type KubeObject, keyOf } from '../../kube/object.ts';
 import type { Resource } from '../../kube/resource.ts';
 import { type GatewayObject, gatewayPods, gatewayService } from '../../planning/gateway.ts';
@@ -95,7 +95,7 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
       if (isForbiddenNamespaceTerminating(error)) {
         return { seen, endpoints: [], steps: [] };
       }
-      if (error instanceof Error && (isForbidden(error) || isInvalid(error))) {
+      if (error instanceof KubeError && (isForbidden(error) || error.status === 422)) {
         const reason = isForbidden(error) ? 'GatewayForbidden' : 'Invalid';
         return reportTrouble(seen, { reason, message: `gateway: ${error.message}` });
       }
@@ -262,11 +262,7 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
         continue;
       }
       const { uid, name } = found.metadata;
-      await resources[part].delete(found.metadata, {
-        preconditions: { uid },
-        propagationPolicy: 'Background',
-        signal,
-      });
+      await resources[part].delete(found.metadata, { uid, signal });
       delete memory.found[part];
       logger.info({ network: keyOf(metadata), kind: GATEWAY_KINDS[part].kind, name }, 'gateway part removed');
     }
