@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { type CallGate, CloudError } from '../cloud.ts';
 import type { Connection } from './credentials.ts';
 import { attempt, createEngines, readAs } from './engine.ts';
+import { toCloudError } from './errors.ts';
 import { type Api, costOf } from './limits.ts';
 import type { Login } from './registry.ts';
 import {
@@ -231,7 +232,7 @@ export async function createSdk({ connection, gate, closed, clock = systemClock 
         for await (const _ of stream) onEvent();
         if (!signal.aborted) throw new Error('the stream of events ended');
       } catch (thrown) {
-        if (!signal.aborted) throw thrown;
+        if (!signal.aborted) throw toCloudError({ api: 'SystemEvents', write: false }, thrown);
       } finally {
         signal.removeEventListener('abort', end);
         drop(stream);
