@@ -1,0 +1,151 @@
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { NETWORKS } from '../../src/controllers/kinds.ts';
+import { createGateways, type SeenPlace } from '../../src/controllers/network/gateway.ts';
+import { gatewayResources, PARTS } from '../../src/controllers/network/gateway-kinds.ts';
+import { connect } from '../../src/kube/client.ts';
+import { createFakeClock } from '../../src/runtime/fake-clock.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { auditPosition, readAudit } from '../support/audit.ts';
+import { eventually } from '../support/eventually.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { freshNamespace } from '../support/namespace.ts';
+
+const userAgent = 'peerage/gateway-test';
+const restMs = 300_000;
+const { signal } = new AbortController();
+
+const place = (name: string): SeenPlace => ({
+  name,
+  region: name,
+  desired: 1,
+  ready: 1,
+  address: `${name}.example.com`,
+  observed: true,
+});
+
+async function stage(gateway: unknown) {
+  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', 'crds']);
+  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', 'crds']);
+  const namespace = await freshNamespace();
+  const { kubeconfigPath, auditLogPath } = inject('controlPlane');
+  const client = connect({ kubeconfigPath, deadlineMs: 10_000, userAgent, env: {} });
+  onTestFinished(() => client.close());
+  const networkResource = client.resource(NETWORKS);
+  const resources = gatewayResources(client);
+  const clock = createFakeClock();
+  const gateways = createGateways({ client, networkResource, clock, logger: silentLogger });
+  const spec = {
+    client: { image: 'a', ports: [{ name: 'rpc', port: 8545 }] },
+    placements: [
+      {
+        name: 'virginia',
+        credentialRef: { name: 'aws' },
+        aws: { region: 'us-east-1', instanceType: 't3.small' },
+      },
+    ],
+    balancer: { type: 'Application', ports: [{ port: 80, targetPort: 'rpc' }] },
+    gateway,
+  };
+  let seen = await networkResource.create({ metadata: { namespace, name: 'dev' }, spec });
+  return {
+    clock,
+    name: { namespace, name: 'dev-gateway' },
+    resources,
+    align: async (places: readonly SeenPlace[] = [place('virginia')]) => {
+      if (!seen.parsed.ok) throw new Error(seen.parsed.message);
+      const report = await gateways.align(seen, seen.parsed.value, places, { dryRun: false, signal });
+      seen = report.seen;
+      return report;
+    },
+    wish: async (changed: unknown) => {
+      seen = await networkResource.patch(seen.metadata, { spec: { gateway: changed } }, { type: 'merge' });
+    },
+    remove: () => networkResource.delete(seen.metadata),
+    versions: async () =>
+      await Promise.all(
+        PARTS.map(
+          async (part) =>
+            (await resources[part].get({ namespace, name: 'dev-gateway' }))?.metadata.resourceVersion,
+        ),
+      ),
+    /** Verbs and kinds of what was asked for since. */
+    callsSince: async (position: number) =>
+      (await readAudit(auditLogPath, position))
+        .filter((event) => event.userAgent === userAgent)
+        .map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}`),
+    position: () => auditPosition(auditLogPath),
+  };
+}
+
+describe('a gateway on a real API server', () => {
+  test('is taken as it is, and nothing in it is seen as a difference afterwards', async () => {
+    const on = await stage({
+      algorithm: 'Source',
+      service: { type: 'LoadBalancer', annotations: { 'example.com/scheme': 'internal' } },
+      check: { jsonRpc: { method: 'eth_syncing', result: false } },
+    });
+    await on.align();
+    // Its Deployment is seen by the controller manager, which no test may wait for without end.
+    await eventually(on.versions, (versions) => expect(versions).not.toContain(undefined));
+    await on.clock.advance(restMs);
+    const position = await on.position();
+    await on.align();
+    await on.clock.advance(restMs);
+    await on.align();
+    await eventually(
+      () => on.callsSince(position),
+      (calls) => calls.length >= 8,
+    );
+    expect(new Set((await on.callsSince(position)).map((call) => call.split(' ')[0]))).toEqual(
+      new Set(['get']),
+    );
+  });
+
+  test('takes back what it no longer says', async () => {
+    const on = await stage({ service: { annotations: { 'example.com/a': 'b' } } });
+    await on.align();
+    await on.wish({ service: { annotations: null } });
+    await on.align();
+    const service = await on.resources.service.get(on.name);
+    expect(service?.metadata.annotations).not.toHaveProperty(['example.com/a']);
+  });
+
+  test('mends what somebody changed by hand', async () => {
+    const on = await stage({});
+    await on.align();
+    const { namespace, name } = on.name;
+    await kubectl(['scale', `deployment/${name}`, '--replicas=0'], { namespace });
+    await on.clock.advance(restMs);
+    await on.align();
+    expect(await on.resources.deployment.get(on.name)).toMatchObject({ spec: { replicas: 2 } });
+  });
+
+  test('goes in all parts when it is no longer wished', async () => {
+    const on = await stage({});
+    await on.align();
+    await on.wish(null);
+    await on.align();
+    await eventually(on.versions, (versions) => expect(new Set(versions)).toEqual(new Set([undefined])));
+  });
+
+  test('goes with its Network', async () => {
+    const on = await stage({});
+    await on.align();
+    await on.remove();
+    // The garbage collector looks for new kinds twice a minute.
+    await eventually(on.versions, (versions) => expect(new Set(versions)).toEqual(new Set([undefined])), {
+      withinMs: 90_000,
+    });
+  });
+
+  test('has Pods that the strictest level of Pod security takes', async () => {
+    const on = await stage({});
+    const { namespace } = on.name;
+    await kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+    await on.align();
+    await eventually(
+      () => kubectl(['get', 'pods', '--output=name'], { namespace }),
+      (pods) => expect(pods.trim().split('\n')).toHaveLength(2),
+    );
+  });
+});
