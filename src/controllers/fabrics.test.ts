@@ -19,6 +19,7 @@ function inTrouble() {
   const standing = ['balancer', 'security group'];
   const open: OpenSession = {
     credential: 'chains/aws',
+    readsLag: true,
     cloud: 'aws',
     account: '000000000000',
     principal: 'arn:aws:iam::000000000000:user/peerage',

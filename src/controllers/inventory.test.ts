@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CloudSession, Machine, MachineState } from '../clouds/cloud.ts';
 import { createFakeClock } from '../runtime/fake-clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
@@ -49,7 +49,14 @@ function setUp() {
     verify: notCarriedOut,
     close() {},
   };
-  const open: OpenSession = { credential: 'ns/cred', cloud: 'aws', account: '1', principal: 'p', session };
+  const open: OpenSession = {
+    readsLag: true,
+    credential: 'ns/cred',
+    cloud: 'aws',
+    account: '1',
+    principal: 'p',
+    session,
+  };
   const options = {
     clock,
     logger: silentLogger,
@@ -282,4 +289,55 @@ test('counts machines by state over all regions', async () => {
     ['running', 4],
     ['terminated', 2],
   ]);
+});
+
+describe('a cloud that tells of changes', () => {
+  const watched = () => {
+    const { open, options, clock, signal, lists, changed, show } = setUp();
+    let tell = () => {};
+    let breakOff = (_: Error) => {};
+    const watch = (onChange: () => void) =>
+      new Promise<void>((_, reject) => {
+        tell = onChange;
+        breakOff = reject;
+      });
+    const inventory = createInventory(options);
+    inventory.of({ ...open, session: { ...open.session, watch } });
+    const stopping = new AbortController();
+    onTestFinished(() => stopping.abort());
+    void inventory.run(AbortSignal.any([signal, stopping.signal]));
+    return { clock, lists, changed, show, tell: () => tell(), breakOff: () => breakOff(new Error('cut')) };
+  };
+
+  test('is listed soon after it told of some, once for all that come together', async () => {
+    const { clock, lists, changed, show, tell } = watched();
+    await clock.advance(1_000);
+    expect(lists()).toBe(1);
+    show(machine('a', 'running'));
+    for (let times = 0; times < 5; times += 1) tell();
+    await clock.advance(500);
+    expect(lists()).toBe(2);
+    expect(changed).toEqual(['a']);
+  });
+
+  test('is listed after its stream broke off, and told of again', async () => {
+    const { clock, lists, breakOff, tell } = watched();
+    await clock.advance(1_000);
+    breakOff();
+    await clock.advance(5_000);
+    expect(lists()).toBe(2);
+    tell();
+    await clock.advance(500);
+    expect(lists()).toBe(3);
+  });
+});
+
+test('where no list lags, what the next one does not show is gone', async () => {
+  const { open, options, signal, clock } = setUp();
+  const region = createInventory(options).of({ ...open, readsLag: false });
+  region.learn([machine('a', 'pending')]);
+  await clock.advance(1);
+  await region.read(signal);
+  expect(region.all()).toEqual([]);
+  expect(region.readLagMs).toBe(0);
 });

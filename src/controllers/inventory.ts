@@ -21,6 +21,10 @@ export interface InventoryOptions {
   readonly onRead: (region: RegionInventory) => void;
 }
 
+/** Changes come in crowds: one list for all that come within this time. */
+const hintMs = 100;
+const rewatchMs = 2_000;
+
 /** A state further on is never taken back by an answer that lags behind what we did ourselves. */
 const rank: Readonly<Record<MachineState, number>> = {
   pending: 0,
@@ -39,6 +43,8 @@ const rank: Readonly<Record<MachineState, number>> = {
 export class RegionInventory {
   readonly key: string;
   readonly cloud: CloudName;
+  /** How long a full list may fail to show what was made before it. */
+  readonly readLagMs: number;
   /** By CloudCredential, the one to list with next first. Each of them sees the same machines. */
   readonly #openers = new Map<string, OpenSession>();
   readonly #options: InventoryOptions;
@@ -57,6 +63,7 @@ export class RegionInventory {
   constructor(key: string, open: OpenSession, options: InventoryOptions) {
     this.key = key;
     this.cloud = open.cloud;
+    this.readLagMs = open.readsLag ? options.readLagMs : 0;
     this.#openers.set(open.credential, open);
     this.#options = options;
   }
@@ -149,6 +156,24 @@ export class RegionInventory {
     this.learn(machines);
   }
 
+  /**
+   * Reads soon after the cloud says that something changed, until the signal. Between two streams, and where a cloud can
+   * only be asked, the lists come at their own pace.
+   */
+  async heed(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const soon = () => {
+      this.#nextAt = Math.min(this.#nextAt, clock.monotonic() + hintMs);
+    };
+    while (!signal.aborted) {
+      const [opener] = this.#openers.values();
+      if (opener?.session.watch === undefined) return;
+      await opener.session.watch(soon, signal).catch(() => {});
+      soon();
+      await clock.sleep(rewatchMs, signal).catch(() => {});
+    }
+  }
+
   async readIfDue(signal: AbortSignal): Promise<void> {
     if (this.#options.clock.monotonic() >= this.#nextAt) await this.read(signal);
   }
@@ -195,14 +220,14 @@ export class RegionInventory {
   }
 
   #merge(listed: readonly Machine[], startedAt: number): void {
-    const { clock, readLagMs } = this.#options;
+    const { clock } = this.#options;
     const before = this.#machines;
     this.#machines = new Map();
     this.#byToken = new Map();
     const now = clock.monotonic();
     const machines = new Map(listed.map((machine) => [machine.id, machine]));
     for (const [id, { machine, at }] of this.#learned) {
-      if (now - at > readLagMs && at < startedAt) {
+      if (now - at > this.readLagMs && at < startedAt) {
         this.#learned.delete(id);
         continue;
       }
@@ -263,7 +288,13 @@ export function createInventory(options: InventoryOptions): Inventory {
       for (const [key, region] of regions) if (!region.drop(credential)) regions.delete(key);
     },
     async run(signal) {
+      const heeded = new Set<RegionInventory>();
       while (!signal.aborted) {
+        for (const region of regions.values()) {
+          if (heeded.has(region)) continue;
+          heeded.add(region);
+          void region.heed(signal);
+        }
         // Not awaited together: a region that does not answer holds up no other. What a reading meets, the region keeps.
         for (const region of regions.values()) void region.readIfDue(signal);
         await options.clock.sleep(tickMs, signal).catch(() => {});

@@ -143,7 +143,6 @@ export function createOperator(options: OperatorOptions): Operator {
     events,
     cluster,
     paused,
-    readLagMs,
     clock,
     logger,
     metrics,

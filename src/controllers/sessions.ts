@@ -22,6 +22,8 @@ export interface OpenSession {
   readonly cloud: CloudName;
   readonly account: string;
   readonly principal: string;
+  /** Whether a list may fail to show for a while what was just made. */
+  readonly readsLag: boolean;
   readonly session: CloudSession;
 }
 
@@ -154,7 +156,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       try {
         const identity = await session.verify(AbortSignal.timeout(verifyDeadlineMs));
         budgets = budgetsOf(member.name, identity.account, region);
-        return { credential: key, cloud: member.name, ...identity, session };
+        const { readsLag } = cloud;
+        return { credential: key, cloud: member.name, ...identity, readsLag, session };
       } catch (error) {
         session.close();
         throw error;

@@ -23,8 +23,6 @@ export interface Shared extends Caches {
   readonly cluster: string;
   /** The operator was started with `--paused`. */
   readonly paused: boolean;
-  /** How long a cloud may fail to show what it has just made. */
-  readonly readLagMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;

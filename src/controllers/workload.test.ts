@@ -41,6 +41,7 @@ function secretsWith(name: string, values: Readonly<Record<string, string>>) {
         values: new Map(Object.entries(values).map(([key, value]) => [key, new Secret(value)])),
       };
     },
+    forget: () => {},
     hold: () => Promise.reject(new Error('not expected')),
     release: () => Promise.reject(new Error('not expected')),
   };

@@ -141,6 +141,7 @@ async function setUp(count: number) {
     const metrics = createMetrics();
     const open = {
       credential: 'ns/cred',
+      readsLag: true,
       cloud: 'aws',
       account: '1',
       principal: 'p',

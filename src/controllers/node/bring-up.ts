@@ -20,7 +20,7 @@ import { keep, launching, type Verdict } from './verdict.ts';
 
 /** `launches`: those that came to nothing. */
 export function createBringUp(options: NodeControllerOptions, launches: Backoff) {
-  const { launcher, readLagMs } = options;
+  const { launcher } = options;
   const follow = createFollow(options, launches);
   const { launch, nextAttempt, relaunchEnded } = createAttempts(options, launches);
 
@@ -67,7 +67,8 @@ export function createBringUp(options: NodeControllerOptions, launches: Backoff)
         // The record stays until the next one takes its place: it says which calls this Node made as a head before.
         return await launch(pass, { attempt: record.attempt });
       case 'lookUp':
-        if (lookedUpFor(options, pass, outcome.since) >= readLagMs) return await nextAttempt(pass, undefined);
+        if (lookedUpFor(options, pass, outcome.since) >= region.readLagMs)
+          return await nextAttempt(pass, undefined);
         return {
           ...launching('looking for its machine by launch token'),
           next: again(lookUpAgainMs(options, pass, outcome.since), 'read lag'),
@@ -79,7 +80,7 @@ export function createBringUp(options: NodeControllerOptions, launches: Backoff)
   async function searchLost(pass: Pass, id: string | undefined): Promise<Verdict> {
     const { key, region, open, node, signal } = pass;
     region.watch(key);
-    if (region.absentForMs(key) < readLagMs) {
+    if (region.absentForMs(key) < region.readLagMs) {
       return { ...keep(node, 'its machine is not in the list'), next: again(5_000, 'read lag') };
     }
     if (id !== undefined) {

@@ -90,7 +90,7 @@ export function lookedUpFor(
 }
 
 export function lookUpAgainMs(options: NodeControllerOptions, pass: Pass, since: number): number {
-  return Math.min(Math.max(options.readLagMs - lookedUpFor(options, pass, since), 500), 5_000);
+  return Math.min(Math.max(pass.region.readLagMs - lookedUpFor(options, pass, since), 500), 5_000);
 }
 
 /** What hindered a launch that is to be repeated, and how long until then. */

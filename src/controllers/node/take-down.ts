@@ -25,7 +25,7 @@ import { settled, terminating, troubled, type Verdict } from './verdict.ts';
 const drainMarginMs = 30_000;
 
 export function createTakeDown(options: NodeControllerOptions, troubles: Backoff) {
-  const { nodes, nodeResource, networks, fabrics, launcher, remover, readLagMs, clock, logger } = options;
+  const { nodes, nodeResource, networks, fabrics, launcher, remover, clock, logger } = options;
 
   async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
     const { key, seen, node, region, open, record, found, signal } = pass;
@@ -79,7 +79,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
     if (outcome?.kind === 'open')
       return { ...terminating('its launch is under way'), next: again(1_000, 'launch open') };
     if (outcome?.kind === 'lookUp') {
-      if (lookedUpFor(options, pass, outcome.since) < readLagMs)
+      if (lookedUpFor(options, pass, outcome.since) < region.readLagMs)
         return {
           ...terminating('looking for its machine by launch token'),
           next: again(lookUpAgainMs(options, pass, outcome.since), 'read lag'),
@@ -109,7 +109,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
 
   async function awaitAbsence(pass: Pass, id: string | undefined): Promise<Verdict | 'gone'> {
     const { key, region, open, seen, signal } = pass;
-    if (region.absentForMs(key) >= readLagMs) {
+    if (region.absentForMs(key) >= region.readLagMs) {
       const machines = id === undefined ? [] : await open.session.machines.read([id], signal);
       if (machines.every(({ state }) => state === 'terminated')) return await finish(seen, signal, pass);
       region.learn(machines);
