@@ -65,7 +65,7 @@ const written: readonly (readonly [what: string, literal: string, spec: object, 
   ],
 ];
 
-test.each(written)('%s is %s for ever', (_what, literal, spec, member = aws) => {
+test.for(written)('%s is %s for ever', ([, literal, spec, member = aws]) => {
   const placements = [{ name: 'a', credentialRef: { name: 'aws' }, aws: member }];
   const parsed = networkSpec.parse({ client, placements, ...spec });
 
