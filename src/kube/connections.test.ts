@@ -18,6 +18,8 @@ beforeEach(async () => {
   const standing = new Set<Socket>();
   open = standing;
   server = createServer((_, response) => answer.push(() => response.end('{}')));
+  // It ends no connection by itself.
+  server.keepAliveTimeout = 0;
   server.on('connection', (socket) => {
     standing.add(socket);
     socket.once('close', () => standing.delete(socket));
