@@ -50,7 +50,7 @@ export interface FakeCloud {
  * A cloud in memory that keeps its word about tokens. A machine is made pending and runs by the next list; one that is
  * removed has ended by the next list. What is registered with a balancer is healthy at once.
  */
-export function createFakeCloud({ zones = ['z1', 'z2', 'z3'] } = {}): FakeCloud {
+export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 } = {}): FakeCloud {
   const calls: string[] = [];
   const keysUsed: string[] = [];
   const refusals = new Map<Api, () => Error>();
@@ -156,7 +156,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'] } = {}): FakeCloud 
   const openIn = (region: string): CloudSession => ({
     region,
     machines: {
-      batchLimit: 100,
+      batchLimit,
       list: async () => {
         call('list');
         if (lagging) return [];
