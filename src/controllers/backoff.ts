@@ -15,6 +15,8 @@ export interface Backoff {
   /** The next try may be made now. How often it failed stays known. */
   hurry(key: string): void;
   hurryAll(): void;
+  /** It goes well. Only when it has done so for `lastingMs` does what failed before count no more. */
+  goesWell(key: string): void;
   forget(key: string): void;
 }
 
@@ -30,37 +32,52 @@ interface Entry {
   readonly hops: number;
   readonly until: number;
   readonly token: string | undefined;
+  /** Since when (monotonic) it has gone well. */
+  readonly wellSince?: number;
 }
 
-export function createBackoff(clock: Clock): Backoff {
+/** `lastingMs`: for how long it has to go well before a failure is a first one again. */
+export function createBackoff(clock: Clock, { lastingMs = 0 } = {}): Backoff {
   const entries = new Map<string, Entry>();
+
+  function entryOf(key: string): Entry | undefined {
+    const entry = entries.get(key);
+    if (entry?.wellSince === undefined || clock.monotonic() - entry.wellSince < lastingMs) return entry;
+    entries.delete(key);
+    return undefined;
+  }
 
   const untilOf = ({ retryAfterMs }: Trouble) => clock.monotonic() + retryAfterMs;
 
   function hurry(key: string): void {
-    const entry = entries.get(key);
+    const entry = entryOf(key);
     if (entry !== undefined) entries.set(key, { ...entry, until: clock.monotonic() });
   }
 
   return {
     fail(key, trouble, token) {
-      const count = (entries.get(key)?.count ?? 0) + 1;
+      const count = (entryOf(key)?.count ?? 0) + 1;
       entries.set(key, { trouble, count, hops: 0, until: untilOf(trouble), token });
     },
     hop(key, trouble, token) {
-      const { count = 0, hops = 0 } = entries.get(key) ?? {};
+      const { count = 0, hops = 0 } = entryOf(key) ?? {};
       entries.set(key, { trouble, count, hops: hops + 1, until: untilOf(trouble), token });
     },
     of(key) {
-      const entry = entries.get(key);
+      const entry = entryOf(key);
       return entry && { trouble: entry.trouble, waitMs: Math.max(0, entry.until - clock.monotonic()) };
     },
-    failures: (key) => entries.get(key)?.count ?? 0,
-    hops: (key) => entries.get(key)?.hops ?? 0,
-    tokenOf: (key) => entries.get(key)?.token,
+    failures: (key) => entryOf(key)?.count ?? 0,
+    hops: (key) => entryOf(key)?.hops ?? 0,
+    tokenOf: (key) => entryOf(key)?.token,
     hurry,
     hurryAll() {
       for (const key of entries.keys()) hurry(key);
+    },
+    goesWell(key) {
+      const entry = entryOf(key);
+      if (entry !== undefined && entry.wellSince === undefined)
+        entries.set(key, { ...entry, hops: 0, wellSince: clock.monotonic() });
     },
     forget: (key) => void entries.delete(key),
   };

@@ -50,7 +50,7 @@ export interface FakeCloud {
  * A cloud in memory that keeps its word about tokens. A machine is made pending and runs by the next list; one that is
  * removed has ended by the next list. What is registered with a balancer is healthy at once.
  */
-export function createFakeCloud({ zones = ['z1', 'z2', 'z3'] } = {}): FakeCloud {
+export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 } = {}): FakeCloud {
   const calls: string[] = [];
   const keysUsed: string[] = [];
   const refusals = new Map<Api, () => Error>();
@@ -58,6 +58,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'] } = {}): FakeCloud 
   const launched = new Map<string, readonly string[]>();
   const around = new Map<string, Set<string>>();
   const registered = new Map<string, Set<string>>();
+  const scopes = new Map<string, Owner>();
   const effects = new WeakMap<Step, () => void>();
   const fullZones = new Set<string>();
   let account = '1';
@@ -123,6 +124,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'] } = {}): FakeCloud 
     const here = around.get(key) ?? new Set<string>();
     const pool = registered.get(key) ?? new Set<string>();
     around.set(key, here);
+    scopes.set(key, goal.scope.owner);
     registered.set(key, pool);
     const has = (kind: string) => resources.some((resource) => resource.kind === kind);
     const step = (verb: Step['verb'], kind: string, effect: () => void, name = kind): Step => {
@@ -156,7 +158,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'] } = {}): FakeCloud 
   const openIn = (region: string): CloudSession => ({
     region,
     machines: {
-      batchLimit: 100,
+      batchLimit,
       list: async () => {
         call('list');
         if (lagging) return [];
@@ -197,7 +199,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'] } = {}): FakeCloud 
         call('run', `${step.verb} ${step.kind}`);
         effects.get(step)?.();
       },
-      owners: async () => [],
+      owners: async () => [...scopes].flatMap(([key, owner]) => (around.get(key)?.size ? [owner] : [])),
     },
     verify: async () => {
       call('verify');

@@ -137,6 +137,18 @@ test('keeps what was learned while a list was being read, however long that took
   expect(region.get('m')?.state).toBe('pending');
 });
 
+test('forgets a machine that was let go of, however young, unless a list still shows it', async () => {
+  const { region, readAfter, show } = setUp();
+  region.learn([machine('m', 'running')]);
+  region.forget('m');
+  expect([region.get('m'), region.launchedBy('t')]).toEqual([undefined, []]);
+  await readAfter(0);
+  expect(region.get('m')).toBeUndefined();
+  show(machine('m', 'running'));
+  await readAfter(0);
+  expect(region.get('m')?.state).toBe('running');
+});
+
 test('accepts what lists show beyond what was learned', async () => {
   const { region, readAfter, show } = setUp();
   region.learn([machine('m', 'pending')]);

@@ -174,6 +174,14 @@ export class RegionInventory {
     }
   }
 
+  /** The machine was let go of: what our own calls answered of it proves nothing any more, only a list does. */
+  forget(id: string): void {
+    this.#learned.delete(id);
+    const machine = this.#machines.get(id);
+    this.#machines.delete(id);
+    if (machine?.launch !== undefined) this.#byToken.get(machine.launch.token)?.delete(id);
+  }
+
   async readIfDue(signal: AbortSignal): Promise<void> {
     if (this.#options.clock.monotonic() >= this.#nextAt) await this.read(signal);
   }

@@ -26,7 +26,7 @@ const hourMs = 3_600_000;
 
 interface Unclaimed {
   /** By machine id. */
-  readonly machines: Map<string, number>;
+  readonly machines: ReadonlyMap<string, number>;
   /** Surroundings, by scope key. */
   readonly scopes: ReadonlyMap<string, number>;
 }
@@ -109,8 +109,6 @@ export function createSweep(options: SweepOptions) {
     );
 
     const { machines: orphanedSince } = unclaimedIn(region);
-    const listed = new Set(machines.map(({ id }) => id));
-    for (const id of orphanedSince.keys()) if (!listed.has(id)) orphanedSince.delete(id);
     const now = clock.monotonic();
     removals = removals.filter((at) => now - at < hourMs);
     const plan = planSweep({
@@ -121,6 +119,7 @@ export function createSweep(options: SweepOptions) {
       graceMs,
       removedLastHour: removals.length,
     });
+    unclaimed.set(region.key, { ...unclaimedIn(region), machines: plan.orphanedSince });
     const { cloud } = open;
     metrics.sweepHeld.set({ cloud }, plan.held);
     if (plan.held > 0)

@@ -33,11 +33,16 @@ const SECRETS: ResourceDefinition = {
 export type Testbed = Awaited<ReturnType<typeof setUp>>;
 
 /** With the Secret `keys` and the CloudCredential `cred`, unless `bare`. */
-export async function setUp({ zones = ['z1', 'z2', 'z3'], paused = false, bare = false } = {}) {
+export async function setUp({
+  zones = ['z1', 'z2', 'z3'],
+  batchLimit = 100,
+  paused = false,
+  bare = false,
+} = {}) {
   const clock = createFakeClock();
   const api = createFakeApi(() => clock.now());
   const client = overWire(api);
-  const cloud = createFakeCloud({ zones });
+  const cloud = createFakeCloud({ zones, batchLimit });
   const server = {
     networks: client.resource(NETWORKS),
     nodes: client.resource(NODES),

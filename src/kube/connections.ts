@@ -30,20 +30,21 @@ export function createConnections({ target, extraCaFile, env }: ConnectionOption
   const { cluster } = target;
   const proxyEnv = proxySettings(target, env);
   const ca = authorities(target, extraCaFile);
+  const isTls = cluster.server.startsWith('https:');
   let pools: { calls: HttpAgent; watches: HttpAgent; cert: string | undefined } | undefined;
+  /** Of certificates before; some may still be in use. */
+  let former: readonly HttpAgent[] = [];
 
   function create({ cert, key }: Credentials) {
     const common = { keepAlive: true, proxyEnv };
-    const tls = {
+    const tls = isTls && {
       // Made once, so that no new connection parses certificates again.
       secureContext: createSecureContext({ ...(ca && { ca }), ...(cert && key && { cert, key }) }),
       rejectUnauthorized: cluster['insecure-skip-tls-verify'] !== true,
       ...(cluster['tls-server-name'] && { servername: cluster['tls-server-name'] }),
     };
     const pool = (limits: { maxSockets?: number; timeout?: number }) =>
-      cluster.server.startsWith('https:')
-        ? new HttpsAgent({ ...common, ...tls, ...limits })
-        : new HttpAgent({ ...common, ...limits });
+      tls ? new HttpsAgent({ ...common, ...tls, ...limits }) : new HttpAgent({ ...common, ...limits });
     return {
       calls: pool({ maxSockets: maxConnections, timeout: idleConnectionMs }),
       watches: pool({}),
@@ -53,14 +54,30 @@ export function createConnections({ target, extraCaFile, env }: ConnectionOption
 
   return {
     poolOf(kind, credentials) {
-      if (pools === undefined || pools.cert !== credentials.cert) pools = create(credentials);
+      if (pools === undefined || pools.cert !== credentials.cert) {
+        former = former.filter(isInUse);
+        if (pools !== undefined) former = [...former, retire(pools.calls), retire(pools.watches)];
+        pools = create(credentials);
+      }
       return pools[kind];
     },
     close() {
       pools?.calls.destroy();
       pools?.watches.destroy();
+      for (const pool of former) pool.destroy();
     },
   };
+}
+
+/** Connections of the pool end as soon as nothing is under way on them. */
+function retire(pool: HttpAgent): HttpAgent {
+  pool.maxFreeSockets = 0;
+  for (const socket of Object.values(pool.freeSockets).flat()) socket?.destroy();
+  return pool;
+}
+
+function isInUse(pool: HttpAgent): boolean {
+  return [pool.sockets, pool.requests].some((those) => Object.keys(those).length > 0);
 }
 
 /** A kubeconfig's own proxy wins over the environment's. */

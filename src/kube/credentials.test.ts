@@ -64,6 +64,15 @@ describe('a credential plug-in', () => {
   });
 });
 
+test('whoever acts as somebody else does so with the groups that were named', async () => {
+  const credentials = credentialsOf({ token: 'planted', as: 'operator', 'as-groups': ['chains', 'readers'] });
+  expect((await credentials(never)).headers).toEqual({
+    authorization: 'Bearer planted',
+    'impersonate-user': 'operator',
+    'impersonate-group': ['chains', 'readers'],
+  });
+});
+
 test('a certificate that is rotated in its file is read again after a minute', async () => {
   const paths = { 'client-certificate': join(folder, 'crt'), 'client-key': join(folder, 'key') };
   const write = (text: string) => {

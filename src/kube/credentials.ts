@@ -12,7 +12,7 @@ import type { Target } from './kubeconfig.ts';
 
 /** What one call is signed with. Certificates are PEM. */
 export interface Credentials {
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly cert?: string;
   readonly key?: string;
 }
@@ -46,12 +46,13 @@ export function createCredentials({
 }: CredentialsOptions): (signal: AbortSignal) => Promise<Credentials> {
   const { user } = target;
   const plugin = pluginOf(target);
-  const base: Record<string, string> = {};
+  const base: Record<string, string | string[]> = {};
   if (user.token !== undefined && user.tokenFile === undefined) base.authorization = `Bearer ${user.token}`;
   if (user.username !== undefined) {
     base.authorization = `Basic ${Buffer.from(`${user.username}:${user.password ?? ''}`).toString('base64')}`;
   }
   if (user.as !== undefined) base['impersonate-user'] = user.as;
+  if (user['as-groups'] !== undefined) base['impersonate-group'] = user['as-groups'];
   const cert = pem(clock, user['client-certificate'], user['client-certificate-data']);
   const key = pem(clock, user['client-key'], user['client-key-data']);
 
@@ -68,7 +69,7 @@ export function createCredentials({
     const { use, forUser } = await plugin;
     await use.applyAuthentication(forUser, options);
     const credentials = await withoutPlugin();
-    const headers: Record<string, string> = { ...credentials.headers };
+    const headers = { ...credentials.headers };
     for (const [name, value] of Object.entries(options.headers ?? {}))
       headers[name.toLowerCase()] = String(value).trim();
     const own = text(options.cert);

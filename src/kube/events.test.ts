@@ -110,4 +110,29 @@ describe('an Event', () => {
     expect((await written()).length).toBe(1);
     expect(warnings).toEqual(['event dropped']);
   });
+
+  test('is written when it comes again after it was dropped, or is not there any more', async () => {
+    api.failNext('create', new KubeError('create', { status: 500, reason: 'InternalError' }));
+    event();
+    expect(await written()).toEqual([]);
+    event();
+    const [first] = await written();
+    expect(first?.series).toBeUndefined();
+    await api
+      .resource({
+        ...{ group: 'events.k8s.io', version: 'v1', plural: 'events', kind: 'Event', namespaced: true },
+        parse: (raw) => raw,
+      })
+      .delete({ namespace: 'ns', name: first?.metadata.name ?? '' });
+    event();
+    expect(await written()).toEqual([]);
+    event();
+    expect((await written()).length).toBe(1);
+  });
+
+  test('beyond so many that wait is dropped, which is told once', async () => {
+    for (let n = 0; n < 1_100; n++) event({}, `u${n}`);
+    expect((await written()).length).toBe(1_001);
+    expect(warnings).toEqual(['events dropped, too many at once']);
+  });
 });

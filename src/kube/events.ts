@@ -56,6 +56,7 @@ const objectBurst = 25;
 const objectRefillMs = 300_000;
 
 interface Series {
+  readonly key: string;
   readonly name: ObjectName;
   count: number;
   lastAt: number;
@@ -72,28 +73,41 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const resource = client.resource(events);
   const known = new Map<string, Series>();
   const allowances = new Map<string, { tokens: number; at: number }>();
-  const waiting: (() => Promise<unknown>)[] = [];
+  const waiting: { readonly series: Series; readonly call: () => Promise<unknown> }[] = [];
+  let tooMany = 0;
   let writing: Promise<void> | undefined;
 
-  function write(call: () => Promise<unknown>): void {
-    if (waiting.length >= maxWaiting) return;
-    waiting.push(call);
+  function write(series: Series, call: () => Promise<unknown>): void {
+    if (waiting.length >= maxWaiting) {
+      tooMany += 1;
+      forget(series);
+      return;
+    }
+    waiting.push({ series, call });
     writing ??= drain().finally(() => {
       writing = undefined;
     });
   }
 
+  /** What was not written has no count to raise: the same again is written anew. */
+  function forget(series: Series): void {
+    if (known.get(series.key) === series) known.delete(series.key);
+  }
+
   async function drain(): Promise<void> {
-    for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       try {
-        await call();
+        await next.call();
       } catch (error) {
+        forget(next.series);
         // A namespace on its way out takes no Event; everything else is worth a line, but no more.
         if (!isForbiddenNamespaceTerminating(error) && !isNotFound(error)) {
           logger.warn({ error: describeError(error) }, 'event dropped');
         }
       }
     }
+    if (tooMany > 0) logger.warn({ events: tooMany }, 'events dropped, too many at once');
+    tooMany = 0;
   }
 
   function allowed(uid: string, now: number): boolean {
@@ -110,11 +124,12 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     // Events about things outside of namespaces live in `default`, as kubectl expects.
     const namespace = metadata.namespace ?? 'default';
     const name = `${metadata.name.slice(0, 200)}.${hash([key, clock.now(), reportingInstance], 13)}`;
-    known.set(key, { name: { namespace, name }, count: 1, lastAt: now, writeAt: 2 });
+    const series: Series = { key, name: { namespace, name }, count: 1, lastAt: now, writeAt: 2 };
+    known.set(key, series);
     dropOldest(known, maxSeries);
     const at = microTime(clock.now());
     const { name: about, uid, resourceVersion } = metadata;
-    write(() =>
+    write(series, () =>
       resource.create({
         metadata: { namespace, name },
         ...event,
@@ -133,7 +148,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     if (series.count < series.writeAt) return;
     series.writeAt = series.count * 2;
     const body = { series: { count: series.count, lastObservedTime: microTime(clock.now()) } };
-    write(() => resource.patch(series.name, body, { type: 'merge' }));
+    write(series, () => resource.patch(series.name, body, { type: 'merge' }));
   }
 
   return {

@@ -27,7 +27,9 @@ export function createNamespaceLabels({
     const known = kept.get(name);
     if (known !== undefined && clock.monotonic() - known.at < ttlMs) return known.labels;
     const labels = (await namespaces.get({ name }, { signal }))?.metadata.labels ?? {};
-    kept.set(name, { labels, at: clock.monotonic() });
+    const now = clock.monotonic();
+    for (const [one, { at }] of kept) if (now - at >= ttlMs) kept.delete(one);
+    kept.set(name, { labels, at: now });
     return labels;
   };
 }

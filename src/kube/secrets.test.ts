@@ -47,6 +47,15 @@ describe('a Secret', () => {
     expect(api.calls).toEqual(['get secrets chains/aws-keys']);
   });
 
+  test('keeps nobody waiting who was told to end', async () => {
+    const stop = new AbortController();
+    const read = reader.read(name, { signal: stop.signal });
+    const other = reader.read(name);
+    stop.abort(new Error('SIGTERM'));
+    await expect(read).rejects.toThrow('SIGTERM');
+    expect(await other).toBeDefined();
+  });
+
   test('shows its new values after half a minute, or at once when the old ones are to be forgotten', async () => {
     await revealed();
     await secrets.patch(name, { data: write('planted-2').data }, { type: 'merge' });

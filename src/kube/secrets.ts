@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
+import { unlessAborted } from '../runtime/deadline.ts';
 import { Secret } from '../runtime/secret.ts';
 import type { KubeClient } from './client.ts';
 import { addFinalizer, removeFinalizer } from './finalizer.ts';
@@ -86,7 +87,7 @@ export function createSecretReader({ client, clock, ttlMs = 30_000 }: SecretRead
       signal?.throwIfAborted();
       const last = kept.get(keyOf(name));
       if (last !== undefined && clock.monotonic() - last.at < ttlMs) return last.secret;
-      return get(name);
+      return signal === undefined ? get(name) : unlessAborted(signal, get(name));
     },
     forget() {
       age += 1;

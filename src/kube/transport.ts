@@ -59,7 +59,7 @@ export function createTransport(options: TransportOptions): Transport {
   const port = base.port || (isTls ? 443 : 80);
 
   function requestFor(call: Call, kind: 'calls' | 'watches', signed: Credentials): ClientRequest {
-    const headers: Record<string, string> = {
+    const headers: Record<string, string | string[]> = {
       accept: 'application/json',
       'user-agent': userAgent,
       ...signed.headers,

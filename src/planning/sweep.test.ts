@@ -18,35 +18,41 @@ function sweep(
   options: {
     readonly orphans: number;
     readonly now?: number;
-    readonly since?: Map<string, number>;
+    readonly since?: ReadonlyMap<string, number>;
     readonly removedLastHour?: number;
   },
 ) {
-  const { orphans, since = new Map<string, number>(), now = 0, removedLastHour = 0 } = options;
+  const { orphans, since = new Map(), now = 0, removedLastHour = 0 } = options;
   const isClaimed = ({ id }: Machine) => Number(id.slice(1)) >= orphans;
   const plan = planSweep({ machines: all, isClaimed, orphanedSince: since, now, graceMs, removedLastHour });
-  return { removed: plan.remove.map(({ id }) => id), held: plan.held };
+  return { removed: plan.remove.map(({ id }) => id), held: plan.held, since: plan.orphanedSince };
 }
 
 /** Orphaned for long enough. */
 const longSince = (count: number) => new Map(machines(count).map(({ id }) => [id, -graceMs] as const));
 
 test('removes what nobody claims only after the grace time', () => {
-  const since = new Map<string, number>();
-  expect(sweep(machines(3), { orphans: 1, since, now: 0 }).removed).toEqual([]);
+  const first = sweep(machines(3), { orphans: 1, now: 0 });
+  expect(first.removed).toEqual([]);
+  const { since } = first;
   expect(sweep(machines(3), { orphans: 1, since, now: graceMs - 1 }).removed).toEqual([]);
   expect(sweep(machines(3), { orphans: 1, since, now: graceMs }).removed).toEqual(['m0']);
 });
 
 test('the grace time begins anew for what was claimed in between', () => {
-  const since = longSince(1);
-  sweep(machines(3), { orphans: 0, since });
+  const { since } = sweep(machines(3), { orphans: 0, since: longSince(1) });
   expect(sweep(machines(3), { orphans: 1, since, now: 1 }).removed).toEqual([]);
+});
+
+test('what is not listed any more is forgotten, and what it is told stays as it was', () => {
+  const since = longSince(3);
+  expect(sweep(machines(1), { orphans: 1, since }).since).toEqual(longSince(1));
+  expect(since.size).toBe(3);
 });
 
 test('leaves alone what is gone or on its way', () => {
   const ended = [...machines(1, 'terminated'), ...machines(1, 'terminating', 1)];
-  expect(sweep(ended, { orphans: 2, since: longSince(2) })).toEqual({ removed: [], held: 0 });
+  expect(sweep(ended, { orphans: 2, since: longSince(2) })).toMatchObject({ removed: [], held: 0 });
 });
 
 test.for([

@@ -6,8 +6,8 @@ export interface BatcherOptions<Item, Result> {
   readonly idleMs: number;
   /** or when its first item has waited so long, */
   readonly maxMs: number;
-  /** or when it holds so many. */
-  readonly maxItems: number;
+  /** or when it holds so many; a function says so for the batches that an item like this shares. */
+  readonly maxItems: number | ((item: Item) => number);
   /** Only items with the same key share a batch. */
   readonly keyOf: (item: Item) => string;
   /**
@@ -83,7 +83,8 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
       return new Promise((resolve, reject) => {
         batch.waiters.push({ item, resolve, reject });
         batch.cancelIdle();
-        if (batch.waiters.length >= maxItems) send(key);
+        const most = typeof maxItems === 'number' ? maxItems : maxItems(item);
+        if (batch.waiters.length >= most) send(key);
         else batch.cancelIdle = clock.after(idleMs, () => send(key));
       });
     },

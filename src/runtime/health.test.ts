@@ -39,6 +39,15 @@ describe('the health server', () => {
     expect((await get('/readyz')).status).toBe(404);
   });
 
+  test('says why there are no metrics', async () => {
+    const metrics = () => Promise.reject(new Error('no such label'));
+    server = await serveHealth({ address: '127.0.0.1:0', metrics });
+    expect(await get('/metrics')).toMatchObject({
+      status: 500,
+      text: 'collecting metrics failed: no such label\n',
+    });
+  });
+
   test('says which address it cannot have', async () => {
     server = await serveHealth({ address: '127.0.0.1:0' });
     const taken = `127.0.0.1:${server.port}`;

@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { describeError } from './errors.ts';
 
 /** Undefined when all is well, else what is wrong. Reads state; does not go and look. */
 type Check = () => string | undefined;
@@ -31,7 +32,8 @@ export async function serveHealth({ address, live, ready, metrics }: HealthOptio
   });
   const { host, port } = splitAddress(address);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(new Error(`listening on ${address}`, { cause })));
+    // Heard later on as well: a connection that could not be taken in must not end the process.
+    server.on('error', (cause) => reject(new Error(`listening on ${address}`, { cause })));
     server.listen({ port, ...(host !== '' && { host }) }, resolve);
   });
   return {
@@ -72,8 +74,8 @@ async function scrape(response: ServerResponse, metrics: () => Promise<string>):
     const text = await metrics();
     response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8');
     answer(response, 200, text);
-  } catch {
-    answer(response, 500, 'collecting metrics failed\n');
+  } catch (error) {
+    answer(response, 500, `collecting metrics failed: ${describeError(error)}\n`);
   }
 }
 

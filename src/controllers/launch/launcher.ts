@@ -15,6 +15,9 @@ import { createOutcomes, type LaunchOutcome } from './outcomes.ts';
 import { recordOf } from './record.ts';
 import { createSettle, type Unsettled } from './settle.ts';
 
+/** The head's record names them all: it has to stay small. A cloud may take fewer. */
+const mostMembers = 100;
+
 /** A Node that waits to be launched. */
 export interface Ticket {
   readonly key: string;
@@ -72,7 +75,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
   const batcher = createBatcher<Ticket, 'taken'>({
     idleMs: 60,
     maxMs: 1_000,
-    maxItems: 100,
+    maxItems: ({ open }) => Math.min(mostMembers, open.session.machines.batchLimit),
     keyOf: ({ batch }) => batch,
     clock,
     run: async (tickets) => {

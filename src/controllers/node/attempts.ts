@@ -99,24 +99,50 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
   }
 
   async function relaunchEnded(pass: Pass, ended: Machine): Promise<Verdict> {
-    const { key, node, record } = pass;
-    const wasReady = node.status.phase === 'Ready' || node.status.phase === 'Unhealthy';
     const what = `machine ${ended.id} ended${stateReason(ended)}`;
+    if (wasReady(pass)) return await relaunchLost(pass, what);
+    const { key, record } = pass;
     if (record !== undefined && launches.tokenOf(key) !== record.token) {
-      const reason = wasReady ? 'MachineLost' : 'LaunchFailed';
-      warn(options, pass, reason, `${what}; another follows`);
-      const cause = wasReady ? undefined : causeOf(ended);
+      warn(options, pass, 'LaunchFailed', `${what}; another follows`);
+      const cause = causeOf(ended);
       if (cause !== undefined) noteRefusal(pass, record, cause);
-      else {
-        const slowerMs = Math.min(5_000 * 2 ** Math.min(launches.failures(key), 10), 600_000);
-        const retryAfterMs = wasReady ? 0 : slowerMs;
-        launches.fail(key, { reason, message: what, stalled: false, retryAfterMs }, record.token);
-      }
+      else
+        launches.fail(
+          key,
+          { reason: 'LaunchFailed', message: what, stalled: false, retryAfterMs: slowerMs(key) },
+          record.token,
+        );
     }
     return await nextAttempt(pass, undefined);
   }
 
-  return { launch, nextAttempt, relaunchEnded };
+  /**
+   * A machine that served is replaced at once. Where it is lost again and again, each further one waits longer: an image
+   * that shuts its machine down must not launch, and pay, without end.
+   */
+  async function relaunchLost(pass: Pass, what: string): Promise<Verdict> {
+    const { key, record } = pass;
+    if (record !== undefined && launches.tokenOf(key) !== record.token) {
+      warn(options, pass, 'MachineLost', `${what}; another follows`);
+      const retryAfterMs = launches.failures(key) === 0 ? 0 : slowerMs(key);
+      launches.fail(
+        key,
+        { reason: 'MachineLost', message: what, stalled: false, retryAfterMs },
+        record.token,
+      );
+    }
+    return await nextAttempt(pass, undefined);
+  }
+
+  function slowerMs(key: string): number {
+    return Math.min(5_000 * 2 ** Math.min(launches.failures(key), 10), 600_000);
+  }
+
+  return { launch, nextAttempt, relaunchEnded, relaunchLost };
+}
+
+function wasReady({ node }: Pass): boolean {
+  return node.status.phase === 'Ready' || node.status.phase === 'Unhealthy';
 }
 
 function zonesOf(attachment: Attachment | undefined): readonly string[] {

@@ -14,7 +14,6 @@ import {
   type NodeControllerOptions,
   type Pass,
   repeatOf,
-  warn,
 } from './pass.ts';
 import { keep, launching, type Verdict } from './verdict.ts';
 
@@ -22,7 +21,7 @@ import { keep, launching, type Verdict } from './verdict.ts';
 export function createBringUp(options: NodeControllerOptions, launches: Backoff) {
   const { launcher } = options;
   const follow = createFollow(options, launches);
-  const { launch, nextAttempt, relaunchEnded } = createAttempts(options, launches);
+  const { launch, nextAttempt, relaunchEnded, relaunchLost } = createAttempts(options, launches);
 
   async function bringUp(pass: Pass): Promise<Verdict> {
     const { key, region, open, record, found } = pass;
@@ -90,14 +89,8 @@ export function createBringUp(options: NodeControllerOptions, launches: Backoff)
         return { ...keep(node, 'its machine is read by its id'), next: again(1_000, 'learned') };
       }
     }
-    warn(
-      options,
-      pass,
-      'MachineLost',
-      `machine ${id ?? 'of its launch'} is not there any more; another follows`,
-    );
     region.present(key);
-    return await nextAttempt(pass, undefined);
+    return await relaunchLost(pass, `machine ${id ?? 'of its launch'} is not there any more`);
   }
 
   return bringUp;

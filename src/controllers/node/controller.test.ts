@@ -38,6 +38,33 @@ describe('a machine', () => {
     expect(machines(bed)).toEqual(['m-1 terminated', 'm-2 running']);
   });
 
+  test('that ends soon after each start is replaced ever more slowly', async () => {
+    const bed = await ready();
+    const startedAt: number[] = [bed.clock.monotonic()];
+    for (let second = 0; second < 900; second += 1) {
+      for (const { id, state } of bed.cloud.machines.values()) if (state === 'running') bed.cloud.end(id);
+      await bed.run(1_000);
+      while (startedAt.length < bed.cloud.machines.size) startedAt.push(bed.clock.monotonic());
+    }
+    const [first = 0, ...pauses] = startedAt.slice(1).map((at, index) => at - (startedAt[index] ?? at));
+    expect(first).toBeLessThan(70_000);
+    expect(pauses.slice(0, 5).map((pause) => pause >= 10_000)).toEqual([true, true, true, true, true]);
+    expect(pauses).toEqual(pauses.toSorted((a, b) => a - b));
+    expect(bed.cloud.machines.size).toBeLessThan(10);
+    expect(conditionOf(await bed.node(), 'Ready')).toMatchObject({ reason: 'MachineLost' });
+  });
+
+  test('that ends after it has served for long is replaced at once, each time', async () => {
+    const bed = await ready();
+    for (const id of ['m-1', 'm-2', 'm-3']) {
+      await bed.run(700_000);
+      bed.cloud.end(id);
+      await bed.run(70_000);
+      const { status } = await bed.node();
+      expect(status).toMatchObject({ phase: 'Ready', machine: { id: `m-${Number(id.slice(2)) + 1}` } });
+    }
+  });
+
   test('whose launch had no answer is the one that the repeated call returns', async () => {
     const bed = await setUp();
     bed.cloud.loseNextLaunch();

@@ -17,6 +17,9 @@ import { writeNodeStatus } from './status.ts';
 import { createTakeDown } from './take-down.ts';
 import { troubled, type Verdict, waiting } from './verdict.ts';
 
+/** A machine that ends sooner after it was Ready is one more failure in a row: what runs on it may be what ends it. */
+const lastingReadyMs = 600_000;
+
 /** What is known before any cloud is asked. */
 type Begun = Omit<Pass, 'record' | 'region' | 'open' | 'found'>;
 
@@ -31,8 +34,8 @@ export function createNodeController(options: NodeControllerOptions) {
   const { nodes, nodeResource, networks, sessions, inventory, fabrics, bursts, launcher, remover, events } =
     options;
   const { cluster, paused, clock, logger, metrics } = options;
-  /** Of launches that came to nothing. */
-  const launches = createBackoff(clock);
+  /** Of launches that came to nothing, and of machines that did not last. */
+  const launches = createBackoff(clock, { lastingMs: lastingReadyMs });
   /** Of passes that a cloud or a credential put an end to. */
   const troubles = createBackoff(clock);
   const hurried = new Set<string>();

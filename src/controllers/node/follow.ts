@@ -10,7 +10,7 @@ import { settled, stateReason, type Verdict } from './verdict.ts';
 /** How often the firewall of a standalone Node is looked at when nothing happens. */
 const restLookMs = 600_000;
 
-/** `launches`: forgotten as soon as a machine serves. */
+/** `launches`: told as soon as a machine serves. */
 export function createFollow({ networks, fabrics }: NodeControllerOptions, launches: Backoff) {
   async function follow(pass: Pass, machine: Machine): Promise<Verdict> {
     const { key, region, open, belonging, node, anew } = pass;
@@ -28,7 +28,8 @@ export function createFollow({ networks, fabrics }: NodeControllerOptions, launc
     }
     if (machine.state === 'terminating') {
       const message = `machine ${machine.id} is being terminated${stateReason(machine)}; another follows`;
-      return settled('Unhealthy', { kind: 'working', reason: 'MachineLost', message });
+      const phase = node.status.phase === 'Ready' ? 'Unhealthy' : (node.status.phase ?? 'Starting');
+      return settled(phase, { kind: 'working', reason: 'MachineLost', message });
     }
     if (belonging.network === undefined)
       await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', anew, signal: pass.signal });
@@ -44,7 +45,7 @@ export function createFollow({ networks, fabrics }: NodeControllerOptions, launc
     }
     region.unwatch(key);
     if (health === 'healthy') {
-      launches.forget(key);
+      launches.goesWell(key);
       const ready = settled('Ready', readyStanding(machine));
       // Nobody else looks at the firewall of a Node without a Network.
       return belonging.network === undefined ? { ...ready, next: again(restLookMs, 'at rest') } : ready;

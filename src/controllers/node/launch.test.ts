@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { formatLaunchRecord, parseLaunchRecord } from '../../planning/launch-record.ts';
-import { conditionOf, setUp, type Testbed } from '../testbed.ts';
+import { conditionOf, networkSpec, setUp, type Testbed } from '../testbed.ts';
 
 /** Seconds at which launches were tried, in which zones. */
 function watchLaunches(bed: Testbed) {
@@ -102,4 +102,20 @@ test('a Node whose launch was never made still remembers the calls that it made 
   expect(next?.token).not.toBe('never-made');
   expect(next).toMatchObject({ attempt: 2, zone: 'z2', spent: ['made-before'] });
   expect((await bed.node('head')).metadata.annotations?.[ANNOTATIONS.voided]).toBe('never-made');
+});
+
+test('a cloud that makes one machine at a call is called for each Node, each with a token of its own', async () => {
+  const bed = await setUp({ zones: ['z1'], batchLimit: 1 });
+  bed.startOperator();
+  await bed.makeNetwork(networkSpec(3));
+  await bed.run(10_000);
+  expect(bed.cloud.calls.filter((call) => call.startsWith('launch'))).toEqual(
+    Array.from({ length: 3 }, () => 'launch 1 in z1'),
+  );
+  const records = (await bed.nodes()).map(({ metadata }) =>
+    parseLaunchRecord(metadata.annotations?.[ANNOTATIONS.launch]),
+  );
+  expect(new Set(records.map((record) => record?.token)).size).toBe(3);
+  for (const [position, { metadata }] of (await bed.nodes()).entries())
+    expect(records[position]).toMatchObject({ index: 0, members: [metadata.name] });
 });

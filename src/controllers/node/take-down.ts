@@ -25,7 +25,8 @@ import { settled, terminating, troubled, type Verdict } from './verdict.ts';
 const drainMarginMs = 30_000;
 
 export function createTakeDown(options: NodeControllerOptions, troubles: Backoff) {
-  const { nodes, nodeResource, networks, fabrics, launcher, remover, clock, logger } = options;
+  const { nodes, nodeResource, networks, fabrics, launcher, remover } = options;
+  const { cluster, clock, logger } = options;
 
   async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
     const { key, seen, node, region, open, record, found, signal } = pass;
@@ -37,8 +38,12 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
       region.present(key);
       if (policyOf(pass) === 'Orphan') {
         await open.session.machines.release([machine.id], signal);
-        await region.read(signal);
-        if (region.get(machine.id) === undefined) return await finish(seen, signal, pass);
+        // Young, it may not have been shown to the release. Seen without our tag it has certainly lost it.
+        if (await isLetGo(pass, machine.id)) {
+          region.forget(machine.id);
+          await region.read(signal);
+          if (region.get(machine.id) === undefined) return await finish(seen, signal, pass);
+        }
         return {
           ...terminating('waiting for its machine to be listed without our tag'),
           next: again(2_000, 'release'),
@@ -109,15 +114,23 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
 
   async function awaitAbsence(pass: Pass, id: string | undefined): Promise<Verdict | 'gone'> {
     const { key, region, open, seen, signal } = pass;
+    if (policyOf(pass) === 'Orphan' && id !== undefined && (await isLetGo(pass, id)))
+      return await finish(seen, signal, pass);
     if (region.absentForMs(key) >= region.readLagMs) {
       const machines = id === undefined ? [] : await open.session.machines.read([id], signal);
-      if (machines.every(({ state }) => state === 'terminated')) return await finish(seen, signal, pass);
-      region.learn(machines);
+      const ours = machines.filter(({ owner, state }) => owner.cluster === cluster && state !== 'terminated');
+      if (ours.length === 0) return await finish(seen, signal, pass);
+      region.learn(ours);
     }
     return {
       ...terminating('its machine is not in the list; waiting until that is certain'),
       next: again(5_000, 'read lag'),
     };
+  }
+
+  async function isLetGo({ open, signal }: Pass, id: string): Promise<boolean> {
+    const [machine] = await open.session.machines.read([id], signal);
+    return machine !== undefined && machine.owner.cluster !== cluster;
   }
 
   /** A Network that goes decides for its Nodes; one that is scaled down ends their machines. */

@@ -9,6 +9,10 @@ export interface Ids {
   suffix(): string;
   /** A request id in the form of a UUID. */
   uuid(): string;
+  /** How many were given out. */
+  given(): number;
+  /** Gives so many to nobody. */
+  skip(count: number): void;
 }
 
 // Odd, so multiplication modulo 2^64 maps the counter one to one.
@@ -23,6 +27,10 @@ export function createIds(seed = 0n): Ids {
       .padStart(16, '0');
   };
   return {
+    given: () => Number(counter - seed),
+    skip: (count) => {
+      counter += BigInt(count);
+    },
     next: (prefix) => `${prefix}-0${suffix()}`,
     suffix,
     uuid: () => {

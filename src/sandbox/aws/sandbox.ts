@@ -18,6 +18,7 @@ import { targetHandlers } from './elb/targets.ts';
 import { createFaults, type Fault, type FaultSpec } from './faults.ts';
 import { type Counters, createJournal, type LogEntry } from './journal.ts';
 import type { Settings } from './region.ts';
+import { restore, type SavedRegion, save } from './saved.ts';
 import { answerCall, type CallHook } from './server.ts';
 import { ssmHandlers } from './ssm.ts';
 import { historyMs } from './store.ts';
@@ -83,6 +84,10 @@ export interface AwsSandbox {
   readonly log: readonly LogEntry[];
   /** What is really there; of the sandbox's own account unless another is named. */
   state(region: string, account?: string): RegionState;
+  /** All that a region of the sandbox's own account remembers; a JSON value. */
+  save(region: string): SavedRegion;
+  /** Makes a region that nobody used yet what it was when it was saved. */
+  restore(region: string, saved: SavedRegion): void;
   /** Everything in any account and region that carries a tag key, except terminated machines. */
   ownedResources(tagKey: string): readonly OwnedResource[];
   readonly faults: FaultControls;
@@ -175,6 +180,8 @@ export async function startAwsSandbox(options: AwsSandboxOptions = {}): Promise<
     resetCounters: journal.reset,
     log: journal.log,
     state: (region, account) => viewOf(world.region(region, account)),
+    save: (region) => save(world.region(region)),
+    restore: (region, saved) => restore(world.region(region), saved),
     ownedResources: (tagKey) => world.regions().flatMap((region) => ownedIn(region, tagKey)),
     faults: {
       add: faults.add,

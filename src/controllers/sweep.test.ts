@@ -1,0 +1,109 @@
+/** What carries our tag and has no object behind it goes, after a grace time, and never many at once. Both are ten minutes here. */
+import { expect, test } from 'vitest';
+import { ANNOTATIONS } from '../api/names.ts';
+import { networkSpec, setUp, type Testbed } from './testbed.ts';
+
+const sweepMs = 600_000;
+const graceMs = 600_000;
+const owner = { cluster: 'c1', network: 'ns/gone', placement: 'here' };
+
+async function withRegion(): Promise<Testbed> {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNetwork(networkSpec(1));
+  await bed.run(15_000);
+  return bed;
+}
+
+const alive = ({ cloud }: Testbed) =>
+  [...cloud.machines.values()].filter(({ state }) => state === 'running').map(({ id }) => id);
+
+function plant(bed: Testbed, count: number): readonly string[] {
+  const ids = Array.from({ length: count }, (_, index) => `lost-${index}`);
+  for (const id of ids) bed.cloud.plant({ id, owner, launch: { token: id, index: 0 } });
+  return ids;
+}
+
+test('a machine without an object is removed after the grace time, not before', async () => {
+  const bed = await withRegion();
+  plant(bed, 1);
+  await bed.run(sweepMs + graceMs - 30_000);
+  expect(alive(bed)).toEqual(['m-1', 'lost-0']);
+  await bed.run(2 * sweepMs);
+  expect(alive(bed)).toEqual(['m-1']);
+});
+
+test('one that is claimed in between begins its grace time anew', async () => {
+  const bed = await withRegion();
+  plant(bed, 1);
+  await bed.run(sweepMs + 30_000);
+  const record = {
+    ...{
+      token: 'lost-0',
+      index: 0,
+      attempt: 1,
+      account: '1',
+      cluster: 'c1',
+      region: 'us-east-1',
+      zone: 'z1',
+    },
+    ...{ head: { name: 'lone', uid: 'any' }, at: '2030-01-01T00:00:00Z' },
+  };
+  await bed.makeNode({ [ANNOTATIONS.launch]: JSON.stringify(record) });
+  await bed.run(sweepMs);
+  await bed.server.nodes.patch(
+    { namespace: 'ns', name: 'lone' },
+    { metadata: { annotations: { [ANNOTATIONS.launch]: null } } },
+    { type: 'merge' },
+  );
+  await bed.run(sweepMs);
+  expect(alive(bed)).toContain('lost-0');
+  await bed.run(2 * sweepMs);
+  expect(alive(bed)).not.toContain('lost-0');
+});
+
+test('more than an hour may remove are held, all of them', async () => {
+  const bed = await withRegion();
+  const lost = plant(bed, 6);
+  await bed.run(10 * sweepMs);
+  expect(alive(bed)).toEqual(['m-1', ...lost]);
+  bed.cloud.end('lost-5');
+  await bed.run(sweepMs);
+  expect(alive(bed)).toEqual(['m-1']);
+});
+
+test('what a Network left behind that lost its finalizers goes with its machines', async () => {
+  const bed = await withRegion();
+  const [node] = await bed.nodes();
+  const names = [
+    { resource: bed.server.networks, name: 'net' },
+    { resource: bed.server.nodes, name: node?.metadata.name ?? '' },
+  ];
+  for (const { resource, name } of names) {
+    await resource.patch({ namespace: 'ns', name }, { metadata: { finalizers: [] } }, { type: 'merge' });
+    await resource.delete({ namespace: 'ns', name });
+  }
+  await bed.run(1_000);
+  expect((await bed.server.networks.list()).items).toEqual([]);
+  expect(alive(bed)).toEqual(['m-1']);
+  await bed.run(4 * sweepMs);
+  expect(alive(bed)).toEqual([]);
+  expect([...(bed.cloud.around.get('network ns/net/here') ?? [])]).toEqual([]);
+});
+
+test('nothing is swept on a list that was not read to its end', async () => {
+  const bed = await withRegion();
+  plant(bed, 1);
+  bed.cloud.refuse('list', 'unavailable');
+  await bed.run(4 * sweepMs);
+  bed.cloud.refuse('list');
+  expect(alive(bed)).toEqual(['m-1', 'lost-0']);
+});
+
+test('nor while a Node carries a record that cannot be read: it may claim anything', async () => {
+  const bed = await withRegion();
+  await bed.makeNode({ [ANNOTATIONS.launch]: 'not what the operator writes' });
+  plant(bed, 1);
+  await bed.run(4 * sweepMs);
+  expect(alive(bed)).toContain('lost-0');
+});
