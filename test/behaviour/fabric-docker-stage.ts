@@ -1,5 +1,5 @@
 /** Where the fabric of Docker is tried: a real engine, containers that really answer, and hands that are not ours. */
-import { request } from 'node:http';
+import { type Agent, request } from 'node:http';
 import type { FabricGoal, FabricWish, Owner, Step } from '../../src/clouds/cloud.ts';
 import { importImage } from '../support/images.ts';
 import { type DockerGround, startDockerGround } from './docker-engine.ts';
@@ -14,6 +14,13 @@ export async function startFabricGround(): Promise<FabricGround> {
   const ground = await startDockerGround();
   return { ...ground, haproxyImage: await importImage(ground.engine, 'haproxy') };
 }
+
+/** Answers at once, and ends six seconds later. */
+const SLOW = `#!/bin/sh
+printf 'Content-Type: text/plain\\r\\n\\r\\nbegin '
+sleep 6
+printf end
+`;
 
 let clusters = 0;
 
@@ -68,7 +75,7 @@ export async function createFabricTenant(ground: FabricGround) {
       session = await ground.open(cluster);
     },
     /** Containers that answer with their own names on port 8080. */
-    launch: async (count: number, whose: Owner = owner): Promise<string[]> => {
+    launch: async (count: number, whose: Owner = owner, more: object = {}): Promise<string[]> => {
       const wish = { scope: { owner: whose, spec }, ingress: [] };
       const { attachment = { zones: [], firewalls: [] } } = await observe(wish);
       const resolved = await session.machines.resolve(spec, attachment, 'engine', never);
@@ -79,14 +86,20 @@ export async function createFabricTenant(ground: FabricGround) {
           {
             token: `${cluster}-token-${launched}`,
             owner: whose,
-            spec,
+            spec: { ...spec, ...more },
             resolved,
             rows: [{ name: `node-${launched}`, index: 0 }],
             workload: {
               image: ground.image,
               env: [],
               secrets: [],
-              files: [],
+              files: [{ path: '/www/cgi-bin/slow', content: SLOW }],
+              // The web server runs what may be executed; what is put in may not.
+              command: [
+                'sh',
+                '-c',
+                'cp /www/cgi-bin/slow /tmp/slow; cd /www/cgi-bin; rm slow; cp /tmp/slow slow; chmod 755 slow; exec httpd -f -p 8080 -h /www',
+              ],
               secretFiles: [],
               pullPolicy: 'Never',
               ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
@@ -98,6 +111,8 @@ export async function createFabricTenant(ground: FabricGround) {
       }
       return ids;
     },
+    living: async (): Promise<string[]> =>
+      (await session.machines.list(never)).filter(({ state }) => state === 'running').map(({ id }) => id),
     close: async (): Promise<void> => {
       session.close();
       await sweep(ground, cluster);
@@ -150,4 +165,25 @@ export function get(port: number, path = '/cgi-bin/name'): Promise<string> {
     asked.on('error', (error) => resolve(error.message));
     asked.end();
   });
+}
+
+/** A request whose answer takes its time. */
+export function slowly(port: number, path: string, agent: Agent) {
+  const begun = Promise.withResolvers<void>();
+  const whole = new Promise<string>((resolve, reject) => {
+    const asked = request({ host: '127.0.0.1', port, path, agent }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8');
+      answer.on('data', (chunk: string) => {
+        body += chunk;
+        begun.resolve();
+      });
+      answer.on('end', () => resolve(body));
+      answer.on('error', reject);
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+  whole.catch(begun.reject);
+  return { begun: begun.promise, whole };
 }

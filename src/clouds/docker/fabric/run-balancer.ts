@@ -19,10 +19,10 @@ export async function createBalancer(hands: Hands, action: ActionOf<'create bala
       await images.fetched({ image: action.image }, asker);
       return await make(hands, action);
     });
-    await start(hands, { id, ports, config }).catch(async (thrown: unknown) => {
+    await start(hands, { id, config }).catch(async (thrown: unknown) => {
       // Nobody would tell one that cannot start from one that waits to be.
       if (thrown instanceof CloudError && wasAnswered(thrown)) await orIfGone(sdk.deleteContainer(id, asker));
-      throw thrown;
+      throw await whyNotStarted(hands, ports, thrown);
     });
   } catch (thrown) {
     if (!isCode(thrown, 'alreadyExists') || thrown.reason !== 'NameTaken') throw thrown;
@@ -66,23 +66,32 @@ async function refuseForeign(
 }
 
 /** One that was made and not started, or that somebody stopped. What it runs with is what it finds when it starts. */
-export async function startBalancer(hands: Hands, action: ActionOf<'start balancer'>): Promise<void> {
-  await start(hands, action);
+export async function startBalancer(
+  hands: Hands,
+  { id, ports, config }: ActionOf<'start balancer'>,
+): Promise<void> {
+  await start(hands, { id, config }).catch(async (thrown: unknown) => {
+    throw await whyNotStarted(hands, ports, thrown);
+  });
 }
 
 async function start(
   { sdk, asker }: Hands,
-  { id, ports, config }: Pick<ActionOf<'start balancer'>, 'id' | 'ports' | 'config'>,
+  { id, config }: { readonly id: string; readonly config: string },
 ): Promise<void> {
   const files = [FILES.loaded, FILES.applied].map((path) => ({ path, content: config }));
   await sdk.writeArchive(id, pack(files), asker);
-  try {
-    await sdk.startContainer(id, asker);
-  } catch (thrown) {
-    if (!(thrown instanceof CloudError) || thrown.reason !== 'StartFailed') throw thrown;
-    const wished = ports.map((hostPort): HostPort => ({ hostPort, protocol: 'tcp' }));
-    throw (await portTaken(sdk, wished, asker)) ?? thrown;
-  }
+  await sdk.startContainer(id, asker);
+}
+
+async function whyNotStarted(
+  { sdk, asker }: Hands,
+  ports: readonly number[],
+  thrown: unknown,
+): Promise<unknown> {
+  if (!(thrown instanceof CloudError) || thrown.reason !== 'StartFailed') return thrown;
+  const wished = ports.map((hostPort): HostPort => ({ hostPort, protocol: 'tcp' }));
+  return (await portTaken(sdk, wished, asker)) ?? thrown;
 }
 
 /**
