@@ -5,10 +5,13 @@ import { gatewayResources, PARTS } from '../../src/controllers/network/gateway-k
 import { connect } from '../../src/kube/client.ts';
 import { createFakeClock } from '../../src/runtime/fake-clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { helm } from '../chart/chart.ts';
 import { auditPosition, readAudit } from '../support/audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { freshNamespace } from '../support/namespace.ts';
+import { refereePath } from '../support/referees.ts';
+import { serviceAccountKubeconfig } from '../support/service-account.ts';
 
 const userAgent = 'peerage/gateway-test';
 const restMs = 300_000;
@@ -23,15 +26,20 @@ const place = (name: string): SeenPlace => ({
   observed: true,
 });
 
-async function stage(gateway: unknown) {
+async function stage(gateway: unknown, kubeconfig?: string) {
   await kubectl(['apply', '--server-side', '--force-conflicts', '-f', 'crds']);
   await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', 'crds']);
   const namespace = await freshNamespace();
   const { kubeconfigPath, auditLogPath } = inject('controlPlane');
-  const client = connect({ kubeconfigPath, deadlineMs: 10_000, userAgent, env: {} });
-  onTestFinished(() => client.close());
+  const connected = (path: string) => {
+    const client = connect({ kubeconfigPath: path, deadlineMs: 10_000, userAgent, env: {} });
+    onTestFinished(() => client.close());
+    return client;
+  };
+  const administrator = connected(kubeconfigPath);
+  const client = kubeconfig === undefined ? administrator : connected(kubeconfig);
   const networkResource = client.resource(NETWORKS);
-  const resources = gatewayResources(client);
+  const resources = gatewayResources(administrator);
   const clock = createFakeClock();
   const gateways = createGateways({ client, networkResource, clock, logger: silentLogger });
   const spec = {
@@ -46,7 +54,7 @@ async function stage(gateway: unknown) {
     balancer: { type: 'Application', ports: [{ port: 80, targetPort: 'rpc' }] },
     gateway,
   };
-  let seen = await networkResource.create({ metadata: { namespace, name: 'dev' }, spec });
+  let seen = await administrator.resource(NETWORKS).create({ metadata: { namespace, name: 'dev' }, spec });
   return {
     clock,
     name: { namespace, name: 'dev-gateway' },
@@ -147,5 +155,48 @@ describe('a gateway on a real API server', () => {
       () => kubectl(['get', 'pods', '--output=name'], { namespace }),
       (pods) => expect(pods.trim().split('\n')).toHaveLength(2),
     );
+  });
+});
+
+describe.skipIf(!refereePath('helm'))('the rights of the chart', () => {
+  async function install(...values: readonly string[]): Promise<string> {
+    const namespace = await freshNamespace();
+    const kubeconfig = inject('kubeconfig');
+    const named = ['crds.install=false', `fullnameOverride=${namespace}`, ...values].join(',');
+    const { code, stderr } = await helm(
+      ['install', 'gateways', 'helm/peerage', '--namespace', namespace, '--set', named],
+      { kubeconfig },
+    );
+    if (code !== 0) throw new Error(stderr);
+    onTestFinished(async () => {
+      await helm(['uninstall', 'gateways', '--namespace', namespace], { kubeconfig });
+    });
+    return await serviceAccountKubeconfig(namespace, namespace);
+  }
+
+  test('with gateway.enabled are enough for a gateway, and all of them are used', async () => {
+    const on = await stage({}, await install('gateway.enabled=true'));
+    const position = await on.position();
+    expect(await on.align()).not.toHaveProperty('trouble');
+    await on.clock.advance(restMs);
+    await on.wish({ replicas: 3 });
+    await on.align();
+    await on.wish(null);
+    expect(await on.align()).not.toHaveProperty('trouble');
+    const used = await eventually(
+      () => on.callsSince(position),
+      (calls) => calls.filter((call) => call.startsWith('delete')).length === 4,
+    );
+    // `create` is what apply needs for what is not there; it does not show in what was asked for.
+    for (const kind of ['services', 'configmaps', 'deployments', 'poddisruptionbudgets']) {
+      expect(used).toEqual(expect.arrayContaining([`get ${kind}`, `patch ${kind}`, `delete ${kind}`]));
+    }
+  });
+
+  test('without it let a Network say so', async () => {
+    const on = await stage({}, await install());
+    const { trouble } = await on.align();
+    expect(trouble).toMatchObject({ reason: 'GatewayForbidden', stalled: true });
+    expect(trouble?.message).toContain('cannot get resource');
   });
 });
