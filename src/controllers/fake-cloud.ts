@@ -35,6 +35,8 @@ export interface FakeCloud {
   loseNextLaunch(): void;
   /** As if somebody did it by hand. */
   end(id: string): void;
+  /** It will not run again, and stays until it is removed. */
+  fail(id: string): void;
   /** It ended so long ago that the cloud does not know it any more. */
   vanish(id: string): void;
   /** A machine that runs, of whoever. */
@@ -226,6 +228,11 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
     },
     loseNextLaunch() {
       losing = true;
+    },
+    fail(id) {
+      const machine = machines.get(id);
+      const stateReason = { code: 'Exited', message: 'exit code 1' };
+      if (machine !== undefined) machines.set(id, { ...machine, state: 'failed', stateReason });
     },
     end(id) {
       const machine = machines.get(id);

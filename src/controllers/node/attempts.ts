@@ -7,13 +7,13 @@ import type { Backoff } from '../backoff.ts';
 import { spell, troubleOf } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
 import { membersAreOpen, type NodeControllerOptions, type Pass, warn } from './pass.ts';
-import { launching, pending, stateReason, type Verdict } from './verdict.ts';
+import { launching, pending, settled, stateReason, type Verdict } from './verdict.ts';
 
 /** Until a launch is tried in the next zone. */
 const hopMs = 1_000;
 
 export function createAttempts(options: NodeControllerOptions, launches: Backoff) {
-  const { fabrics, bursts, launcher } = options;
+  const { fabrics, bursts, launcher, remover } = options;
 
   async function launch(pass: Pass, { attempt }: { readonly attempt: number }): Promise<Verdict> {
     const { key, region, open, belonging, record, node, anew, signal } = pass;
@@ -99,46 +99,64 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
   }
 
   async function relaunchEnded(pass: Pass, ended: Machine): Promise<Verdict> {
-    const what = `machine ${ended.id} ended${stateReason(ended)}`;
-    if (wasReady(pass)) return await relaunchLost(pass, what);
-    const { key, record } = pass;
-    if (record !== undefined && launches.tokenOf(key) !== record.token) {
-      warn(options, pass, 'LaunchFailed', `${what}; another follows`);
-      const cause = causeOf(ended);
-      if (cause !== undefined) noteRefusal(pass, record, cause);
-      else
-        launches.fail(
-          key,
-          { reason: 'LaunchFailed', message: what, stalled: false, retryAfterMs: slowerMs(key) },
-          record.token,
-        );
-    }
+    noteEnd(pass, ended, `machine ${ended.id} ended${stateReason(ended)}`);
     return await nextAttempt(pass, undefined);
+  }
+
+  async function relaunchLost(pass: Pass, what: string): Promise<Verdict> {
+    noteLoss(pass, what);
+    return await nextAttempt(pass, undefined);
+  }
+
+  /** What will not run again makes room first. The next pass that finds nothing of it launches another. */
+  function removeFailed(pass: Pass, failed: Machine): Verdict {
+    const { key, region, open, node } = pass;
+    const what = `machine ${failed.id} failed${stateReason(failed)}`;
+    noteEnd(pass, failed, what);
+    region.watch(key);
+    const failure = remover.takeFailure(failed.id);
+    if (failure !== undefined) throw failure;
+    remover.request({ region, open, id: failed.id });
+    const phase = wasReady(pass) ? 'Unhealthy' : (node.status.phase ?? 'Starting');
+    const message = `${what}; it is removed, and another follows`;
+    return settled(phase, { kind: 'working', reason: 'MachineLost', message });
+  }
+
+  function noteEnd(pass: Pass, ended: Machine, what: string): void {
+    if (wasReady(pass)) {
+      noteLoss(pass, what);
+      return;
+    }
+    const { key, record } = pass;
+    if (record === undefined || launches.tokenOf(key) === record.token) return;
+    warn(options, pass, 'LaunchFailed', `${what}; another follows`);
+    const cause = causeOf(ended);
+    if (cause !== undefined) noteRefusal(pass, record, cause);
+    else
+      launches.fail(
+        key,
+        { reason: 'LaunchFailed', message: what, stalled: false, retryAfterMs: slowerMs(key) },
+        record.token,
+      );
   }
 
   /**
    * A machine that served is replaced at once. Where it is lost again and again, each further one waits longer: an image
    * that shuts its machine down must not launch, and pay, without end.
    */
-  async function relaunchLost(pass: Pass, what: string): Promise<Verdict> {
+  function noteLoss(pass: Pass, what: string): void {
     const { key, record } = pass;
-    if (record !== undefined && launches.tokenOf(key) !== record.token) {
-      warn(options, pass, 'MachineLost', `${what}; another follows`);
-      const retryAfterMs = launches.failures(key) === 0 ? 0 : slowerMs(key);
-      launches.fail(
-        key,
-        { reason: 'MachineLost', message: what, stalled: false, retryAfterMs },
-        record.token,
-      );
-    }
-    return await nextAttempt(pass, undefined);
+    if (record === undefined || launches.tokenOf(key) === record.token) return;
+    warn(options, pass, 'MachineLost', `${what}; another follows`);
+    const retryAfterMs = launches.failures(key) === 0 ? 0 : slowerMs(key);
+    launches.fail(key, { reason: 'MachineLost', message: what, stalled: false, retryAfterMs }, record.token);
   }
 
   function slowerMs(key: string): number {
     return Math.min(5_000 * 2 ** Math.min(launches.failures(key), 10), 600_000);
   }
 
-  return { launch, nextAttempt, relaunchEnded, relaunchLost };
+  return { launch, nextAttempt, relaunchEnded, relaunchLost, removeFailed };
 }
 
 function wasReady({ node }: Pass): boolean {

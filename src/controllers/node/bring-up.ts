@@ -21,12 +21,16 @@ import { keep, launching, type Verdict } from './verdict.ts';
 export function createBringUp(options: NodeControllerOptions, launches: Backoff) {
   const { launcher } = options;
   const follow = createFollow(options, launches);
-  const { launch, nextAttempt, relaunchEnded, relaunchLost } = createAttempts(options, launches);
+  const { launch, nextAttempt, relaunchEnded, relaunchLost, removeFailed } = createAttempts(
+    options,
+    launches,
+  );
 
   async function bringUp(pass: Pass): Promise<Verdict> {
     const { key, region, open, record, found } = pass;
     if (found.machine !== undefined) {
       region.present(key);
+      if (found.machine.state === 'failed') return removeFailed(pass, found.machine);
       return await follow(pass, found.machine);
     }
     if (record === undefined) return await launch(pass, { attempt: 1 });

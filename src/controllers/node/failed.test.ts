@@ -1,0 +1,47 @@
+/** Machines that will not run again by themselves and still take up their place. */
+import { expect, test } from 'vitest';
+import { conditionOf, setUp, type Testbed } from '../testbed.ts';
+
+async function readyNode(): Promise<Testbed> {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNode();
+  await bed.run(10_000);
+  expect((await bed.node()).status).toMatchObject({ phase: 'Ready', machine: { id: 'm-1' } });
+  return bed;
+}
+
+test('one that served is removed, and another is launched when it is gone', async () => {
+  const bed = await readyNode();
+  bed.cloud.fail('m-1');
+  await bed.run(90_000);
+  expect(bed.cloud.calls.filter((call) => /^(remove|launch)/.test(call))).toEqual([
+    'launch 1 in z1',
+    'remove m-1',
+    expect.stringMatching(/^launch 1 in/),
+  ]);
+  expect((await bed.node()).status).toMatchObject({ phase: 'Ready', machine: { id: 'm-2' } });
+});
+
+test('one whose removal is refused is no reason for a second machine', async () => {
+  const bed = await readyNode();
+  bed.cloud.refuse('remove', 'unavailable');
+  bed.cloud.fail('m-1');
+  await bed.run(300_000);
+  expect(bed.cloud.calledTimes('launch')).toBe(1);
+  expect(conditionOf(await bed.node(), 'Ready')?.status).toBe('False');
+  bed.cloud.refuse('remove');
+  await bed.run(120_000);
+  expect(bed.cloud.calledTimes('launch')).toBe(2);
+  expect((await bed.node()).status.phase).toBe('Ready');
+});
+
+test('one of a Node that is deleted is removed, and none follows', async () => {
+  const bed = await readyNode();
+  bed.cloud.fail('m-1');
+  await bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+  await bed.run(300_000);
+  expect(await bed.server.nodes.get({ namespace: 'ns', name: 'lone' })).toBeUndefined();
+  expect(bed.cloud.calledTimes('launch')).toBe(1);
+  expect(bed.cloud.machines.get('m-1')?.state).toBe('terminated');
+});
