@@ -1,3 +1,4 @@
+import { dockerCredentialRefusals, dockerRefusals } from './docker-cases.ts';
 import { gatewayRefusals } from './gateway-cases.ts';
 
 /** What the kinds refuse: by rule, how to break it, and where and with which words the server says so. */
@@ -56,6 +57,7 @@ const inAws = 'spec.placements.0.aws';
 
 export const networkRefusals: readonly Refusal[] = [
   ...gatewayRefusals,
+  ...dockerRefusals,
   ['a name over 40 characters', { 'metadata.name': a(41) }, 'metadata.name', '40'],
   ['a name that is no DNS label', { 'metadata.name': 'a.b' }, 'metadata.name', 'dashes only'],
   ['no spec', { spec: undefined }, 'spec', 'Required'],
@@ -594,6 +596,7 @@ const namespaces = 'spec.allowedNamespaces';
 const expression = { matchExpressions: [{ key: 'a', operator: 'In' }] };
 
 export const credentialRefusals: readonly Refusal[] = [
+  ...dockerCredentialRefusals,
   ['no cloud', { 'spec.aws': undefined }, 'spec', 'set exactly one cloud: aws'],
   ['no source', { 'spec.aws.source': undefined }, 'spec.aws.source', 'Required'],
   [

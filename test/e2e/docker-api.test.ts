@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { api } from '../support/api.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { credential, network } from './api-cases.ts';
+import { dockerCredentials, dockerPlacements } from './docker-cases.ts';
+
+const crds = join(import.meta.dirname, '../../crds');
+const root = '/apis/peerage.dev/v1alpha1/namespaces/default';
+const how = '?dryRun=All&fieldValidation=Strict';
+
+beforeAll(async () => {
+  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
+  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', crds]);
+});
+
+test.each(dockerPlacements)('a placement on Docker is taken: %j', async (docker) => {
+  const placement = { name: 'local', credentialRef: { name: 'engine' }, docker };
+  const object = { ...network, spec: { ...network.spec, placements: [placement] } };
+  expect(await api('POST', `${root}/networks${how}`, object)).toMatchObject({ status: 201 });
+});
+
+test.each(dockerCredentials)('an engine is taken: %j', async (docker) => {
+  const object = { ...credential, spec: { docker } };
+  expect(await api('POST', `${root}/cloudcredentials${how}`, object)).toMatchObject({ status: 201 });
+});

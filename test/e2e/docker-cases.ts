@@ -1,0 +1,112 @@
+/** What a `docker` member is refused for, in the words of the server. */
+import type { Refusal } from './api-cases.ts';
+
+const placement = 'spec.placements.0';
+const where = 'spec.placements[0].docker';
+
+const inPlacement = (rule: string, docker: object, field: string, words: string): Refusal => [
+  rule,
+  { [`${placement}.aws`]: undefined, [`${placement}.docker`]: docker },
+  `${where}.${field}`,
+  words,
+];
+
+const volumes = [
+  { name: 'data', path: '/data' },
+  { name: 'data', path: '/more' },
+];
+
+export const dockerRefusals: readonly Refusal[] = [
+  inPlacement("Docker's own bridge", { network: 'bridge' }, 'network', 'a user-defined network'),
+  inPlacement('a network that cannot be named so', { network: 'a b' }, 'network', 'match'),
+  inPlacement(
+    'a port that is none',
+    { publish: [{ port: 70_000 }] },
+    'publish[0].port',
+    'must be the name of a port in client.ports, or a number from 1 to 65535',
+  ),
+  inPlacement(
+    'a port of no such name',
+    { publish: [{ port: 'a_b' }] },
+    'publish[0].port',
+    'must be the name',
+  ),
+  inPlacement(
+    'an address that is none',
+    { publish: [{ port: 'rpc', hostIp: '1.2.3' }] },
+    'publish[0].hostIp',
+    'must be an IP address',
+  ),
+  inPlacement(
+    'a port that no host has',
+    { publish: [{ port: 'rpc', hostPort: 0 }] },
+    'publish[0].hostPort',
+    '1',
+  ),
+  inPlacement('two volumes of one name', { volumes }, 'volumes[1]', 'Duplicate'),
+  inPlacement('a volume nowhere', { volumes: [{ name: 'data', path: 'data' }] }, 'volumes[0].path', 'match'),
+  inPlacement('a restart policy', { restartPolicy: 'Sometimes' }, 'restartPolicy', 'supported values'),
+  inPlacement(
+    'a label of ours',
+    { labels: { 'peerage-cluster': 'mine' } },
+    'labels',
+    'does not begin with peerage- or com.docker.',
+  ),
+];
+
+const inCredential = (rule: string, docker: object, field: string, words: string): Refusal => [
+  rule,
+  { 'spec.aws': undefined, 'spec.docker': docker },
+  `spec.docker.${field}`,
+  words,
+];
+
+const tlsSecretRef = { name: 'engine-tls' };
+
+export const dockerCredentialRefusals: readonly Refusal[] = [
+  inCredential('an engine without host', {}, 'host', 'Required'),
+  inCredential('an engine behind HTTP', { host: 'http://10.0.0.5:2375' }, 'host', 'match'),
+  inCredential(
+    'an engine elsewhere without TLS',
+    { host: 'tcp://10.0.0.5:2375' },
+    'tlsSecretRef',
+    'tlsSecretRef is required with tcp://: whoever reaches an engine without TLS owns its host',
+  ),
+  inCredential(
+    'an engine that is named like this host',
+    { host: 'tcp://localhost.example.org:2375' },
+    'tlsSecretRef',
+    'tlsSecretRef is required with tcp://',
+  ),
+  inCredential(
+    'a socket with TLS',
+    { host: 'unix:///var/run/docker.sock', tlsSecretRef },
+    'tlsSecretRef',
+    'tlsSecretRef is used with tcp:// only',
+  ),
+];
+
+/** And what is taken. */
+export const dockerPlacements: readonly object[] = [
+  {},
+  {
+    network: 'chains',
+    publish: [
+      { port: 8545, hostIp: '0.0.0.0' },
+      { port: 'p2p', hostPort: 30303, hostIp: '::' },
+    ],
+  },
+  {
+    volumes: [{ name: 'data', path: '/var/lib/node' }],
+    restartPolicy: 'OnFailure',
+    labels: { team: 'chains' },
+  },
+];
+export const dockerCredentials: readonly object[] = [
+  { host: 'unix:///var/run/docker.sock', address: '192.0.2.7' },
+  { host: 'tcp://127.0.0.1:2375' },
+  { host: 'tcp://localhost:2375' },
+  { host: 'tcp://[::1]:2375' },
+  { host: 'tcp://engine.example.org:2376', tlsSecretRef },
+  { host: 'tcp://[2001:db8::5]:2376', tlsSecretRef },
+];
