@@ -20,6 +20,7 @@ describe('the options', () => {
       inventoryRestSeconds: 60,
       sweepIntervalSeconds: 600,
       sweepGraceSeconds: 600,
+      probeNodes: true,
       secretFinalizers: true,
       kubeCallTimeoutSeconds: 15,
     });

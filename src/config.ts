@@ -79,6 +79,9 @@ const schema = z.object({
     value: 's',
     help: 'how long a machine may be without an object before it is removed',
   }),
+  probeNodes: by('true', flag, {
+    help: 'ask nodes how they are and what their peer address is, where their client says how',
+  }),
   secretFinalizers: by('true', flag, { help: 'keep the Secrets of credentials in use from vanishing' }),
   extraCaFile: may(path, {
     value: 'path',

@@ -60,6 +60,7 @@ async function operate(config: Config): Promise<boolean> {
     paused: config.paused,
     holdSecrets: config.secretFinalizers,
     nodeConcurrency: config.nodeConcurrency,
+    probeNodes: config.probeNodes,
     inventory: { busyMs: config.inventoryBusySeconds * 1000, restMs: config.inventoryRestSeconds * 1000 },
     sweep: { intervalMs: config.sweepIntervalSeconds * 1000, graceMs: config.sweepGraceSeconds * 1000 },
     readLagMs: config.readLagWindowSeconds * 1000,

@@ -153,6 +153,7 @@ export function createMetrics() {
     ),
     machines: gauge('peerage_machines', 'Machines that carry our cluster tag', 'cloud', 'state'),
     launches: counter('peerage_launches_total', 'Launches of machines by outcome', 'cloud', 'outcome'),
+    probes: counter('peerage_probes_total', 'Questions to nodes by outcome', 'check', 'outcome'),
     surplusRemoved: counter(
       'peerage_surplus_machines_removed_total',
       'Machines removed because their Node had one already',

@@ -164,7 +164,7 @@ export interface LaunchRequest {
   readonly spec: unknown;
   /** What `resolve` answered; kept in the launch record, so that a repeated call is the same call. */
   readonly resolved: Json;
-  /** One row for each machine, in order of the launch index. */
+  /** One row for each machine, in order of the launch index. `index`: its ordinal in the placement, whatever its position. */
   readonly rows: readonly { readonly name: string; readonly index: number }[];
   readonly workload: Workload;
 }
@@ -382,6 +382,8 @@ export interface Cloud {
    * gone.
    */
   readonly readsLag: boolean;
+  /** Whether each machine fetches its image by itself, so that logins of registries have to reach it. */
+  readonly pullsItself: boolean;
   /** Members of `placement` that need no new machine when they change. */
   readonly mutable: readonly string[];
   /** The provider's published limits, per account and region. */

@@ -33,8 +33,18 @@ export function belongingOf(node: Node, cluster: string): Belonging {
     return { ...common, owner, index: 0, scopeKey: scopeKeyOf(owner) };
   }
   const owner = { cluster, network: `${namespace}/${network}`, placement };
-  const index = Number(labels[LABELS.index] ?? '0');
+  const index = ordinalOf(node);
   return { ...common, owner, network: owner.network, placement, index, scopeKey: scopeKeyOf(owner) };
+}
+
+/** Ordinal in the placement; 0 for a standalone Node, and for a label that is none. */
+export function ordinalOf({
+  metadata,
+}: {
+  readonly metadata: Pick<KubeObject['metadata'], 'labels'>;
+}): number {
+  const index = Number(metadata.labels?.[LABELS.index] ?? '0');
+  return Number.isSafeInteger(index) && index >= 0 ? index : 0;
 }
 
 /** Names the surroundings of one placement or standalone Node. */

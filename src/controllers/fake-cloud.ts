@@ -24,6 +24,8 @@ export interface FakeCloud {
   readonly keysUsed: string[];
   /** Every call, in its order: `launch 2 in z1`, `run create firewall`. */
   readonly calls: string[];
+  /** What `launch` was asked for, the same again included. */
+  readonly requests: readonly LaunchRequest[];
   readonly machines: ReadonlyMap<string, Machine>;
   /** What stands around machines, by scope: `firewall`, `balancer`. */
   readonly around: ReadonlyMap<string, ReadonlySet<string>>;
@@ -50,10 +52,15 @@ export interface FakeCloud {
 
 /**
  * A cloud in memory that keeps its word about tokens. A machine is made pending and runs by the next list; one that is
- * removed has ended by the next list. What is registered with a balancer is healthy at once.
+ * removed has ended by the next list. `m-1` is reached at 10.0.0.1 and 203.0.113.1 as soon as it runs. What is registered with a balancer is healthy at once.
  */
-export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 } = {}): FakeCloud {
+export function createFakeCloud({
+  zones = ['z1', 'z2', 'z3'],
+  batchLimit = 100,
+  now = () => Date.parse('2030-01-01T00:00:00Z'),
+} = {}): FakeCloud {
   const calls: string[] = [];
+  const requests: LaunchRequest[] = [];
   const keysUsed: string[] = [];
   const refusals = new Map<Api, () => Error>();
   const machines = new Map<string, Machine>();
@@ -74,18 +81,20 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
     if (why !== undefined) throw why();
   }
 
-  function launch({ token, owner, rows, resolved }: LaunchRequest): readonly Machine[] {
+  function launch(request: LaunchRequest): readonly Machine[] {
+    const { token, owner, rows, resolved } = request;
     const zone = typeof resolved === 'string' ? resolved : '';
     call('launch', `${rows.length} in ${zone}`);
+    requests.push(request);
     const known = launched.get(token);
     if (known === undefined && fullZones.has(zone))
       throw refusal('launch', 'outOfCapacity', `no room in ${zone}`);
     const ids =
       known ??
-      rows.map(({ index }) => {
+      rows.map((_, index) => {
         made += 1;
         const id = `m-${made}`;
-        const createdAt = '2030-01-01T00:00:00Z';
+        const createdAt = new Date(now()).toISOString();
         machines.set(id, { id, owner, launch: { token, index }, state: 'pending', createdAt, zone });
         return id;
       });
@@ -100,7 +109,9 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
   /** Time passes between two lists. */
   function moveOn(): void {
     for (const [id, machine] of machines) {
-      if (machine.state === 'pending') machines.set(id, { ...machine, state: 'running' });
+      const number = id.replace('m-', '');
+      const addresses = { privateAddress: `10.0.0.${number}`, publicAddress: `203.0.113.${number}` };
+      if (machine.state === 'pending') machines.set(id, { ...machine, ...addresses, state: 'running' });
       if (machine.state === 'terminating') machines.set(id, { ...machine, state: 'terminated' });
     }
   }
@@ -218,6 +229,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
   return {
     cloud: { ...CLOUDS.aws, open },
     calls,
+    requests,
     keysUsed,
     machines,
     around,

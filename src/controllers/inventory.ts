@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Machine, MachineState } from '../clouds/cloud.ts';
 import type { CloudName } from '../clouds/index.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -265,11 +266,21 @@ export class RegionInventory {
   }
 }
 
+export function regionKeyOf({
+  cloud,
+  account,
+  region,
+}: Readonly<Record<'cloud' | 'account' | 'region', string>>) {
+  return `${cloud}/${account}/${region}`;
+}
+
 /** All regions in use. */
 export interface Inventory {
   /** The region of an opened session; the first call makes it, and the list is read soon after. */
   of(open: OpenSession): RegionInventory;
   regions(): readonly RegionInventory[];
+  /** By `regionKeyOf`. Undefined: it has not been opened yet. */
+  get(key: string): RegionInventory | undefined;
   /** The CloudCredential is gone; a region that no other was opened for is not listed any more. */
   forget(credential: string): void;
   /** Reads what is due, each region for itself, until the signal. */
@@ -282,7 +293,7 @@ export function createInventory(options: InventoryOptions): Inventory {
   const regions = new Map<string, RegionInventory>();
   return {
     of(open) {
-      const key = `${open.cloud}/${open.account}/${open.session.region}`;
+      const key = regionKeyOf({ ...open, region: open.session.region });
       let region = regions.get(key);
       if (region === undefined) {
         region = new RegionInventory(key, open, options);
@@ -292,6 +303,7 @@ export function createInventory(options: InventoryOptions): Inventory {
       return region;
     },
     regions: () => [...regions.values()],
+    get: (key) => regions.get(key),
     forget(credential) {
       for (const [key, region] of regions) if (!region.drop(credential)) regions.delete(key);
     },
@@ -324,6 +336,7 @@ function looksDifferent(before: Machine | undefined, now: Machine): boolean {
     before === undefined ||
     before.state !== now.state ||
     before.publicAddress !== now.publicAddress ||
-    before.privateAddress !== now.privateAddress
+    before.privateAddress !== now.privateAddress ||
+    !isDeepStrictEqual(before.published, now.published)
   );
 }

@@ -8,6 +8,7 @@ import { createEventRecorder } from '../kube/events.ts';
 import { createNamespaceLabels } from '../kube/namespaces.ts';
 import { keyOf } from '../kube/object.ts';
 import { createSecretReader } from '../kube/secrets.ts';
+import type { Probe } from '../probes/probe.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ControllerOptions, runController } from '../runtime/controller.ts';
 import { type Leadership, NotLeader } from '../runtime/leader.ts';
@@ -20,11 +21,13 @@ import { createCaches } from './caches.ts';
 import { createCredentialController } from './credential.ts';
 import { createFabrics } from './fabrics.ts';
 import { createGate, OperatorPaused } from './gate.ts';
+import { createHealth } from './health.ts';
 import { tellInternalError } from './internal-error.ts';
 import { countByState, createInventory } from './inventory.ts';
 import { createLauncher } from './launch/launcher.ts';
 import { createNetworkController } from './network/controller.ts';
 import { createNodeController } from './node/controller.ts';
+import { createPeers } from './peers.ts';
 import { createRemover } from './remover.ts';
 import { createSessions } from './sessions.ts';
 import type { Shared } from './shared.ts';
@@ -53,6 +56,10 @@ export interface OperatorOptions {
   readonly readLagMs: number;
   /** Default: all there are. */
   readonly clouds?: Readonly<Record<CloudName, Cloud>>;
+  /** Whether nodes are asked how they are. */
+  readonly probeNodes: boolean;
+  /** Default: over the network. */
+  readonly probe?: Probe;
   /** From 0 to 1, for jitter. */
   readonly random?: () => number;
   readonly clock: Clock;
@@ -74,11 +81,10 @@ const passDeadlineMs = 120_000;
 
 export function createOperator(options: OperatorOptions): Operator {
   const { client, watchNamespaces, cluster, identity, leadership, paused, readLagMs } = options;
-  const { clouds = CLOUDS, random, clock, logger, metrics } = options;
+  const { clouds = CLOUDS, random = Math.random, clock, logger, metrics } = options;
   const caches = createCaches({ ...options, restarts: metrics.watchRestarts });
   const { networks, nodes, credentials } = caches;
-  const queueNamed = (name: string) =>
-    new WorkQueue({ name, clock, metrics: metrics.queue, ...(random && { random }) });
+  const queueNamed = (name: string) => new WorkQueue({ name, clock, metrics: metrics.queue, random });
   const queues = {
     networks: queueNamed('network'),
     nodes: queueNamed('node'),
@@ -116,10 +122,43 @@ export function createOperator(options: OperatorOptions): Operator {
     logger,
     metrics,
     readLagMs,
-    onChange: waking.ownersOf,
+    onChange(machine) {
+      waking.ownersOf(machine);
+      if (machine.owner.network !== undefined) peers.touch(machine.owner.network);
+    },
     onRead: (region) => {
       for (const key of region.waiting()) queues.nodes.add(key);
     },
+  });
+  const networkOf = (key: string) => {
+    const node = nodes.get(key);
+    return node && networkKeyOf(node);
+  };
+  const health = createHealth({
+    enabled: options.probeNodes && !paused,
+    onHealth(key) {
+      queues.nodes.add(key);
+      const network = networkOf(key);
+      // Who is unwell belongs into no balancer.
+      if (network !== undefined) waking.networkSoon(network);
+    },
+    onPeer(key) {
+      queues.nodes.add(key);
+      const network = networkOf(key);
+      if (network !== undefined) peers.touch(network);
+    },
+    clock,
+    random,
+    metrics,
+    probe: options.probe,
+  });
+  const peers = createPeers({
+    ...caches,
+    inventory,
+    health,
+    clock,
+    wakeNode: (key) => queues.nodes.add(key),
+    wakeNetwork: waking.networkSoon,
   });
   const fabrics = createFabrics({
     logger,
@@ -137,6 +176,8 @@ export function createOperator(options: OperatorOptions): Operator {
     secrets,
     sessions,
     inventory,
+    health,
+    peers,
     fabrics,
     remover: createRemover({ clock, logger, onFailure: (id) => waking.ownersOf({ id }) }),
     bursts: createBursts(waking.nodesOf),
@@ -210,6 +251,7 @@ export function createOperator(options: OperatorOptions): Operator {
     isSynced: () => [networks, nodes, credentials].every(({ synced }) => synced),
     async work(signal) {
       await Promise.all([networks, nodes, credentials].map((cache) => cache.whenSynced(signal)));
+      health.begin(signal);
       for (const [cache, queue] of [
         [credentials, queues.credentials],
         [networks, queues.networks],

@@ -6,7 +6,9 @@ import type { Metrics } from '../telemetry.ts';
 import type { Bursts } from './bursts.ts';
 import type { Caches } from './caches.ts';
 import type { Fabrics } from './fabrics.ts';
+import type { Health } from './health.ts';
 import type { Inventory } from './inventory.ts';
+import type { Peers } from './peers.ts';
 import type { Remover } from './remover.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -15,6 +17,8 @@ export interface Shared extends Caches {
   readonly secrets: SecretReader;
   readonly sessions: Sessions;
   readonly inventory: Inventory;
+  readonly health: Health;
+  readonly peers: Peers;
   readonly fabrics: Fabrics;
   readonly remover: Remover;
   readonly bursts: Bursts;

@@ -10,6 +10,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { createFakeApi } from '../kube/fake-api.ts';
 import type { KubeObject, ObjectName } from '../kube/object.ts';
 import type { Resource, ResourceDefinition } from '../kube/resource.ts';
+import type { Answer, Probe } from '../probes/probe.ts';
 import { createFakeClock } from '../runtime/fake-clock.ts';
 import { soleLeader } from '../runtime/leader.ts';
 import { type Logger, silentLogger } from '../runtime/logger.ts';
@@ -38,12 +39,19 @@ export async function setUp({
   zones = ['z1', 'z2', 'z3'],
   batchLimit = 100,
   paused = false,
+  probeNodes = true,
   bare = false,
 } = {}) {
   const clock = createFakeClock();
   const api = createFakeApi(() => clock.now());
   const client = overWire(api);
-  const cloud = createFakeCloud({ zones, batchLimit });
+  const cloud = createFakeCloud({ zones, batchLimit, now: () => clock.now() });
+  const answers = new Map<string, Answer>();
+  const asked: string[] = [];
+  const probe: Probe = async ({ host, port }, { kind }) => {
+    asked.push(`${kind} ${host}:${port}`);
+    return answers.get(host) ?? { outcome: 'passed' };
+  };
   const server = {
     networks: client.resource(NETWORKS),
     nodes: client.resource(NODES),
@@ -68,6 +76,8 @@ export async function setUp({
       paused,
       holdSecrets: true,
       nodeConcurrency: 8,
+      probeNodes,
+      probe,
       inventory: { busyMs: 1_000, restMs: 60_000 },
       sweep: { intervalMs: 600_000, graceMs: 600_000 },
       readLagMs,
@@ -90,6 +100,10 @@ export async function setUp({
     api,
     cloud,
     server,
+    /** What each host answers when it is asked how it is; nothing here: that all is well. */
+    answers,
+    /** Who was asked: `tcp 203.0.113.1:8545`. */
+    asked,
     /** What was logged as an error. */
     errors,
     startOperator,

@@ -1,11 +1,13 @@
 /** What wakes whom: from a change of an object, or of a machine, to the keys that look again. */
 import { ANNOTATIONS } from '../api/names.ts';
+import type { Network } from '../api/network.ts';
 import type { Machine } from '../clouds/cloud.ts';
 import { type KubeObject, keyOf } from '../kube/object.ts';
 import { stableJson } from '../runtime/hash.ts';
 import type { WorkQueue } from '../runtime/queue.ts';
 import { networkKeyOf } from './belonging.ts';
 import { type Caches, credentialsOfNetwork, credentialsOfNode } from './caches.ts';
+import type { Seen } from './kinds.ts';
 
 export interface Queues {
   readonly networks: WorkQueue;
@@ -17,6 +19,8 @@ export interface Waking {
   nodesOf(network: string): void;
   /** A machine is new or looks different: its Node looks, and its Network does when the machine may join a balancer. */
   ownersOf(machine: Pick<Machine, 'id' | 'launch'>): void;
+  /** Something of the Network changed, and more of it may in a moment. */
+  networkSoon(key: string): void;
   /** Everything that names this CloudCredential, which can be used again or differently: nothing has to wait. */
   usersOf(credential: string): void;
 }
@@ -45,9 +49,12 @@ export function createWaking(
       for (const credential of object === undefined ? [] : credentialsOfNetwork(object))
         queues.credentials.add(credential);
     const isHeld = (object: typeof now) => object?.parsed.ok === true && object.parsed.value.spec.paused;
+    const isAskedOtherwise =
+      now !== undefined && before !== undefined && stableJson(askedOf(now)) !== stableJson(askedOf(before));
     const isLeaving =
       now === undefined || now.metadata.deletionTimestamp !== before?.metadata.deletionTimestamp;
-    if (isLeaving || isAsked(now, before) || isHeld(now) !== isHeld(before)) waking.nodesOf(key);
+    if (isLeaving || isAsked(now, before) || isAskedOtherwise || isHeld(now) !== isHeld(before))
+      waking.nodesOf(key);
   });
   nodes.onChange(({ key, type, now, before }) => {
     if (isAsked(now, before)) onAsked();
@@ -80,6 +87,7 @@ export function createWaking(
         if (network !== undefined) queues.networks.addAfter(network, gatherMs);
       }
     },
+    networkSoon: (key) => queues.networks.addAfter(key, gatherMs),
     usersOf(credential) {
       for (const { metadata } of networks.byIndex('credential', credential)) {
         hurryNetwork(keyOf(metadata));
@@ -92,6 +100,13 @@ export function createWaking(
     },
   };
   return waking;
+}
+
+/** What Nodes do by the spec of their Network as it is now. */
+function askedOf(network: Seen<Network>): unknown {
+  if (!network.parsed.ok) return undefined;
+  const { client, peering } = network.parsed.value.spec;
+  return { health: client.health, peering };
 }
 
 /** Somebody gave the annotation `peerage.dev/reconcile` a new value. */

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { formatLaunchRecord, type LaunchRecord, parseLaunchRecord, spentAfter } from './launch-record.ts';
+import {
+  formatLaunchRecord,
+  type LaunchRecord,
+  parseLaunchRecord,
+  rowsOf,
+  spentAfter,
+} from './launch-record.ts';
 
 const member: LaunchRecord = {
   token: 't1',
@@ -13,8 +19,13 @@ const member: LaunchRecord = {
   at: '2030-01-01T00:00:00.000Z',
 };
 const head: LaunchRecord = { ...member, index: 0, members: ['a', 'b'], resolved: { image: 'ami-1' } };
+const rows = [
+  { name: 'a', index: 4 },
+  { name: 'b', index: 2 },
+];
+const peers = { bootnodes: ['x:1'], peers: ['x:1', 'y:1'] };
 
-test.for([member, head])('is read as it was written: index $index', (record) => {
+test.for([member, head, { ...head, rows, peers }])('is read as it was written: index $index', (record) => {
   expect(parseLaunchRecord(formatLaunchRecord(record))).toEqual(record);
 });
 
@@ -24,6 +35,14 @@ test('no annotation, no record', () => {
 
 test.for(['', 'not json', '{}', JSON.stringify({ ...member, index: -1 })])('refuses %s', (annotation) => {
   expect(() => parseLaunchRecord(annotation)).toThrow();
+});
+
+test('each machine is told its ordinal; by an older head it was told its position', () => {
+  expect(rowsOf({ ...head, rows })).toEqual(rows);
+  expect(rowsOf(head)).toEqual([
+    { name: 'a', index: 0 },
+    { name: 'b', index: 1 },
+  ]);
 });
 
 test('a token is spent once its Node was the head of it', () => {

@@ -4,7 +4,7 @@
  * needed to make the same call again.
  */
 import { z } from 'zod';
-import type { Json } from '../clouds/cloud.ts';
+import type { Json, LaunchRequest } from '../clouds/cloud.ts';
 
 const launchRecord = z.object({
   /** Idempotency token of the launch. */
@@ -22,6 +22,15 @@ const launchRecord = z.object({
   at: z.string(),
   /** Head only: names of the Nodes by index. */
   members: z.array(z.string()).readonly().optional(),
+  /** Head only: each member with its ordinal in the placement, in the order of `members`; absent from older records. */
+  rows: z
+    .array(z.object({ name: z.string(), index: z.int().min(0) }))
+    .readonly()
+    .optional(),
+  /** Head only: what the machines are told of their peers, where the client asks for it. */
+  peers: z
+    .object({ bootnodes: z.array(z.string()).readonly(), peers: z.array(z.string()).readonly() })
+    .optional(),
   /** Head only: what the cloud resolved for the call. */
   resolved: z.custom<Json>(() => true).optional(),
   /** Head only: tokens this Node committed before; theirs were calls that may have happened. */
@@ -40,6 +49,11 @@ export function parseLaunchRecord(annotation: string | undefined): LaunchRecord 
 
 export function formatLaunchRecord(record: LaunchRecord): string {
   return JSON.stringify(record);
+}
+
+/** What each machine of the launch is told of itself, by its index in the launch. Older heads told positions for ordinals. */
+export function rowsOf({ rows, members = [] }: LaunchRecord): LaunchRequest['rows'] {
+  return rows ?? members.map((name, index) => ({ name, index }));
 }
 
 /** Tokens to remember in the next record of a Node that held `former`. */

@@ -20,6 +20,16 @@ export interface SecretNeed extends SecretKey {
 /** Key of the logins in a Secret of type `kubernetes.io/dockerconfigjson`. */
 const loginsKey = '.dockerconfigjson';
 
+/** Whether what runs depends on who else is there, and so may differ from one launch to the next. */
+export function asksForPeers({ command = [], args = [], env = [], files = [] }: Client): boolean {
+  return [
+    ...command,
+    ...args,
+    ...env.map(({ value = '' }) => value),
+    ...files.map(({ content = '' }) => content),
+  ].some((text) => referencesIn(text).some((name) => name === 'BOOTNODES' || name === 'PEERS'));
+}
+
 /** Values that end up in what the machine can read: variables and files. */
 export function secretsOf({ env = [], files = [] }: Client): readonly SecretNeed[] {
   return [

@@ -66,6 +66,8 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
           AWS_EC2_METADATA_DISABLED: 'true',
           KUBECONFIG: options.kubeconfig,
           PEERAGE_HEALTH_ADDRESS: address,
+          // The addresses of machines in a sandbox are invented, and may be somebody's.
+          PEERAGE_PROBE_NODES: 'false',
           ...options.env,
         },
         isReady: async () => (await fetch(`http://${address}${options.readyPath ?? '/readyz'}`)).ok,

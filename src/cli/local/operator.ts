@@ -35,6 +35,8 @@ export function startOperator(options: OperatorOptions): Promise<Operator> {
         PEERAGE_KUBECONFIG: options.kubeconfigPath,
         // The metrics are served here as well.
         PEERAGE_HEALTH_ADDRESS: address,
+        // The addresses of pretended machines are invented, and may be somebody's.
+        PEERAGE_PROBE_NODES: 'false',
         AWS_ENDPOINT_URL: options.awsUrl,
         AWS_EC2_METADATA_DISABLED: 'true',
       }),

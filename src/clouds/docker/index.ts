@@ -11,6 +11,7 @@ export const docker: Cloud = {
   credential: dockerCredential,
   // An engine shows a container before it answers that it made it.
   readsLag: false,
+  pullsItself: false,
   // Labels cannot be changed, so they are those of the next container; the balancer's image is no machine's.
   mutable: ['labels', 'haproxyImage'],
   limits: LIMITS,

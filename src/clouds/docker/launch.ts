@@ -38,8 +38,8 @@ export function createLaunch({
     const refusal = started ? undefined : await orUnknown(start(id, wished, options));
     if (refusal !== undefined) throw refusal;
     const found = await orUnknown(sdk.inspectContainer(id, options));
-    const { owner, token, rows } = request;
-    const launch = { token, index: rows[0]?.index ?? 0 };
+    const { owner, token } = request;
+    const launch = { token, index: 0 };
     return { machines: [{ ...machineInspected(found, surroundings), owner, launch }], spent: false };
   };
 

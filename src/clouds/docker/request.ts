@@ -54,7 +54,7 @@ export function containerOf(request: LaunchRequest): WishedContainer {
   const name = containerName(row.name, token);
   const labels = labelsFor({
     owner,
-    launch: { token, index: row.index },
+    launch: { token, index: 0 },
     ...(spec.labels === undefined ? {} : { labels: spec.labels }),
   });
   const bindings = (spec.publish ?? []).map((published) => bindingOf(published, workload));

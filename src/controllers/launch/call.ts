@@ -1,8 +1,9 @@
 /** Makes the call that a head's record describes. The first time and every further time are the same. */
 import type { Node } from '../../api/node.ts';
 import { CloudError, type CloudErrorCode, type Json, type LaunchRequest } from '../../clouds/cloud.ts';
+import { CLOUDS, type CloudName } from '../../clouds/index.ts';
 import { keyOf } from '../../kube/object.ts';
-import type { LaunchRecord } from '../../planning/launch-record.ts';
+import { type LaunchRecord, rowsOf } from '../../planning/launch-record.ts';
 import { describeError } from '../../runtime/errors.ts';
 import { belongingOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
@@ -40,7 +41,7 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
     const { cloud, session } = open;
     try {
       const signal = AbortSignal.timeout(callDeadlineMs);
-      const request = await requestOf(head, record, signal);
+      const request = await requestOf(head, record, cloud, signal);
       outcomes.called(token);
       const { machines, shortage, spent } = await session.machines.launch(request, signal);
       region.learn(machines);
@@ -85,19 +86,24 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
   async function requestOf(
     head: Seen<Node>,
     record: LaunchRecord,
+    cloud: CloudName,
     signal: AbortSignal,
   ): Promise<LaunchRequest> {
     if (!head.parsed.ok) throw new Error(`node ${keyOf(head.metadata)}: ${head.parsed.message}`);
     const node = head.parsed.value;
     const { owner, spec } = belongingOf(node, record.cluster);
-    const { members = [], token } = record;
+    const { peers, token } = record;
+    const { pullsItself } = CLOUDS[cloud];
     return {
       token,
       owner,
       spec,
       resolved: asJson(record.resolved),
-      rows: members.map((name, index) => ({ name, index })),
-      workload: await workloadOf(node, secrets, signal),
+      rows: rowsOf(record),
+      workload: await workloadOf(node, secrets, signal, {
+        machinePulls: pullsItself,
+        ...(peers && { peers }),
+      }),
     };
   }
 

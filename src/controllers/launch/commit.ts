@@ -5,7 +5,9 @@ import type { Json } from '../../clouds/cloud.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';
 import { keyOf } from '../../kube/object.ts';
 import { formatLaunchRecord, type LaunchRecord, spentAfter } from '../../planning/launch-record.ts';
+import type { PeerLists } from '../../planning/peering.ts';
 import { inParallel } from '../../runtime/parallel.ts';
+import { ordinalOf } from '../belonging.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
 import { recordOf } from './record.ts';
@@ -19,6 +21,8 @@ export interface Batch {
   readonly zone: string;
   /** What the cloud settled for the call. */
   readonly resolved: Json;
+  /** What the machines are told of their peers. */
+  readonly peers?: PeerLists;
   /** Of the launch of the Node with this key, 1 for its first. */
   readonly attemptOf: (key: string) => number;
 }
@@ -38,11 +42,17 @@ export function createCommit({
 }: Pick<Shared, 'nodeResource' | 'cluster' | 'clock'>) {
   /** Undefined when the head has changed since it was read: no call may be made. Throws when that is not known. */
   async function commit(batch: Batch, signal: AbortSignal): Promise<Committed | undefined> {
-    const { head, resolved } = batch;
+    const { head, resolved, peers } = batch;
     const recordFor = recordsOf(batch);
     const members = await writeMembers(batch.members, recordFor, signal);
-    const names = [head.metadata.name, ...members];
-    const record: LaunchRecord = { ...recordFor(head, 0), members: names, resolved };
+    const rows = [head, ...members].map((seen) => ({ name: seen.metadata.name, index: ordinalOf(seen) }));
+    const record: LaunchRecord = {
+      ...recordFor(head, 0),
+      members: rows.map(({ name }) => name),
+      rows,
+      resolved,
+      ...(peers && { peers }),
+    };
     const written = await writeRecord(head, record, signal);
     return written && { head: written, record };
   }
@@ -67,12 +77,12 @@ export function createCommit({
     };
   }
 
-  /** Names of those whose record was written, by index from 1. Who meets a conflict stays out, the last takes its index. */
+  /** Those whose record was written, by index from 1. Who meets a conflict stays out, the last takes its index. */
   async function writeMembers(
     members: readonly Seen<Node>[],
     recordFor: (seen: Seen<Node>, index: number) => LaunchRecord,
     signal: AbortSignal,
-  ): Promise<readonly string[]> {
+  ): Promise<readonly Seen<Node>[]> {
     const written: (Seen<Node> | undefined)[] = [];
     await inParallel(recordWriters, members, async (seen, position) => {
       written[position] = await writeRecord(seen, recordFor(seen, position + 1), signal);
@@ -84,7 +94,7 @@ export function createCommit({
           written[position] = await writeRecord(last, recordFor(last, position + 1), signal);
       }
     }
-    return written.flatMap((seen) => (seen === undefined ? [] : [seen.metadata.name]));
+    return written.filter((seen) => seen !== undefined);
   }
 
   /** Undefined when the Node has changed since it was read, or is gone. */

@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { ANNOTATIONS, FINALIZER, LABELS } from '../../api/names.ts';
 import type { Node } from '../../api/node.ts';
 import {
@@ -15,6 +15,7 @@ import { Informer } from '../../kube/informer.ts';
 import { keyOf } from '../../kube/object.ts';
 import { observing } from '../../kube/observing.ts';
 import { createSecretReader } from '../../kube/secrets.ts';
+import { type ListedPeer, peersFrom } from '../../planning/peering.ts';
 import { createFakeClock } from '../../runtime/fake-clock.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../telemetry.ts';
@@ -43,7 +44,7 @@ function createFakeCloud() {
   function make({ token, owner, rows }: LaunchRequest): LaunchAnswer {
     const machines =
       launched.get(token) ??
-      rows.map(({ index }): Machine => {
+      rows.map((_, index): Machine => {
         made += 1;
         const createdAt = '2030-01-01T00:00:00Z';
         return { id: `m-${made}`, owner, launch: { token, index }, state: 'pending', createdAt };
@@ -100,13 +101,17 @@ function refusal(code: CloudErrorCode, outcome: 'none' | 'unknown'): CloudError 
 type Mishap = 'conflict' | 'overtaken' | 'unanswered' | 'neverArrives';
 
 /** Nodes `a`, `b`, ... on a server, an operator's cache of them, its launcher, and the cloud. */
-async function setUp(count: number) {
+async function setUp(
+  count: number,
+  { firstOrdinal = 0, args = [] }: { readonly firstOrdinal?: number; readonly args?: readonly string[] } = {},
+) {
   const clock = createFakeClock();
   const cloud = createFakeCloud();
   const api = createFakeApi(() => clock.now());
   const server = api.resource(nodesOverWire);
   const names = [...'abcdefgh'].slice(0, count);
-  for (const [index, name] of names.entries()) await server.create(nodeNamed(name, index));
+  for (const [index, name] of names.entries())
+    await server.create(nodeNamed(name, { index: firstOrdinal + index, args }));
 
   const stopping = new AbortController();
   onTestFinished(() => stopping.abort());
@@ -114,6 +119,8 @@ async function setUp(count: number) {
   const written: string[] = [];
   const woken: string[] = [];
   const removed: string[] = [];
+  /** Whom the Network knows now; undefined: it has no peering. */
+  const network: { peers?: readonly ListedPeer[] } = {};
 
   /** An operator of its own: cache and memory. After a crash another one is started. */
   async function startOperator() {
@@ -162,6 +169,7 @@ async function setUp(count: number) {
       nodes,
       nodeResource,
       secrets: createSecretReader({ client: api, clock }),
+      peers: { listsFor: (_, names) => network.peers && peersFrom('here', network.peers, names) },
       remover: { request: ({ id }) => void removed.push(id), takeFailure: () => undefined },
       cluster,
       clock,
@@ -206,14 +214,17 @@ async function setUp(count: number) {
       },
     };
   }
-  return { clock, cloud, server, names, mishaps, written, woken, removed, startOperator };
+  return { clock, cloud, server, names, mishaps, written, woken, removed, network, startOperator };
 }
 
 async function manyTurns(clock: { settle(): Promise<void> }): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await clock.settle();
 }
 
-function nodeNamed(name: string, index: number) {
+function nodeNamed(
+  name: string,
+  { index, args }: { readonly index: number; readonly args: readonly string[] },
+) {
   return {
     metadata: {
       name,
@@ -228,7 +239,7 @@ function nodeNamed(name: string, index: number) {
     },
     spec: {
       credentialRef: { name: 'aws' },
-      client: { image: 'example.com/client:1' },
+      client: { image: 'example.com/client:1', args },
       aws: { region: 'us-east-1', instanceType: 't3.small' },
     },
   };
@@ -251,6 +262,69 @@ test('writes the record of the head last, and makes one call for all', async () 
   });
   expect(record('c')).toMatchObject({ index: 2, head: { name: 'a' } });
   expect(record('c')).not.toHaveProperty('members');
+});
+
+describe('what a launch tells its machines', () => {
+  const peerAt = (node: string, address: string) => ({
+    node,
+    placement: 'here',
+    bootnode: true,
+    inside: address,
+  });
+
+  test('is the name and the ordinal in the placement of each, whatever its position', async () => {
+    const { cloud, startOperator } = await setUp(2, { firstOrdinal: 7 });
+    await (await startOperator()).launchAll(['b', 'a']);
+    expect(cloud.requests[0]?.rows).toEqual([
+      { name: 'b', index: 8 },
+      { name: 'a', index: 7 },
+    ]);
+    expect(cloud.machines().map(({ launch }) => launch?.index)).toEqual([0, 1]);
+  });
+
+  test('is the same in a repeated call, whoever is known by then', async () => {
+    const { cloud, network, startOperator } = await setUp(2, { firstOrdinal: 7, args: ['$(BOOTNODES)'] });
+    cloud.loseNextReply();
+    network.peers = [peerAt('a', 'a:1'), peerAt('x', 'x:1')];
+    await (await startOperator()).launchAll();
+    network.peers = [peerAt('y', 'y:1')];
+    const { settle } = await startOperator();
+    expect(await settle('b')).toEqual({ kind: 'answered', count: 2 });
+    const [first, second] = cloud.requests;
+    expect(first?.workload.args).toEqual(['x:1']);
+    expect(second).toEqual(first);
+  });
+
+  test('does not stand in the record as far as the client does not ask for it', async () => {
+    const { network, startOperator } = await setUp(1, { args: ['$(NODE_NAME)', '$$(PEERS)'] });
+    network.peers = [peerAt('x', 'x:1')];
+    const { launchAll, record } = await startOperator();
+    await launchAll();
+    expect(record('a')).not.toHaveProperty('peers');
+  });
+
+  test('is nothing of peers where the Network has no peering', async () => {
+    const { cloud, startOperator } = await setUp(1, { args: ['$(PEERS)'] });
+    await (await startOperator()).launchAll();
+    expect(cloud.requests[0]?.workload.args).toEqual(['$(PEERS)']);
+  });
+
+  test('is what an operator of a former version told, where that one wrote the record', async () => {
+    const { cloud, server, startOperator } = await setUp(2, { firstOrdinal: 7 });
+    cloud.loseNextReply();
+    await (await startOperator()).launchAll();
+    const head = await server.get({ namespace: 'ns', name: 'a' });
+    const { rows, ...older } = JSON.parse(head?.metadata.annotations?.[ANNOTATIONS.launch] ?? '{}');
+    expect(rows).toHaveLength(2);
+    const annotations = { [ANNOTATIONS.launch]: JSON.stringify(older) };
+    await server.patch({ namespace: 'ns', name: 'a' }, { metadata: { annotations } }, { type: 'merge' });
+    const { settle } = await startOperator();
+    await settle('b');
+    expect(cloud.requests.at(-1)?.rows).toEqual([
+      { name: 'a', index: 0 },
+      { name: 'b', index: 1 },
+    ]);
+  });
 });
 
 test('makes no call when the head meets a conflict', async () => {

@@ -1,11 +1,14 @@
 import type { Node } from '../../api/node.ts';
 import type { Attachment } from '../../clouds/cloud.ts';
+import { CLOUDS } from '../../clouds/index.ts';
 import { keyOf } from '../../kube/object.ts';
+import { asksForPeers } from '../../planning/workload.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
 import { toError } from '../../runtime/errors.ts';
 import { belongingOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
+import type { Peers } from '../peers.ts';
 import type { OpenSession } from '../sessions.ts';
 import type { Shared } from '../shared.ts';
 import { workloadOf } from '../workload.ts';
@@ -38,6 +41,7 @@ export interface LauncherOptions
     Shared,
     'nodes' | 'nodeResource' | 'secrets' | 'remover' | 'cluster' | 'clock' | 'logger' | 'metrics'
   > {
+  readonly peers: Pick<Peers, 'listsFor'>;
   /** A token nobody else makes, at most 64 ASCII characters. */
   readonly newToken: () => string;
   /** Something became known that the Node of this key waits for. */
@@ -59,7 +63,7 @@ export interface Launcher {
 
 /** Makes machines, exactly one for a Node. The promises it keeps stand in docs/concepts.md, "Exactly one machine". */
 export function createLauncher(options: LauncherOptions): Launcher {
-  const { nodes, secrets, cluster, clock, newToken, wake } = options;
+  const { nodes, secrets, peers, cluster, clock, newToken, wake } = options;
   const outcomes = createOutcomes(options);
   const commit = createCommit(options);
   const call = createCall(options, outcomes);
@@ -94,7 +98,15 @@ export function createLauncher(options: LauncherOptions): Launcher {
     const { spec } = belongingOf(first.node, cluster);
     const resolved = await open.session.machines.resolve(spec, attachment, zone, signal);
     // What a Secret lacks is better known before anything is written down.
-    await workloadOf(first.node, secrets, signal);
+    const lists = asksForPeers(first.node.spec.client)
+      ? peers.listsFor(
+          first.seen,
+          candidates.map(({ seen }) => seen.metadata.name),
+        )
+      : undefined;
+    const { pullsItself } = CLOUDS[open.cloud];
+    const told = lists && { peers: lists };
+    await workloadOf(first.node, secrets, signal, { machinePulls: pullsItself, ...told });
 
     const token = newToken();
     const attempts = new Map(tickets.map(({ key, attempt }) => [key, attempt]));
@@ -106,6 +118,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
       region: open.session.region,
       zone,
       resolved,
+      ...told,
       attemptOf: (key: string) => attempts.get(key) ?? 1,
     };
     outcomes.set(token, { kind: 'open' });

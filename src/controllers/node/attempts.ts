@@ -2,8 +2,9 @@
 import { type Attachment, CloudError, type Machine } from '../../clouds/cloud.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { zoneFor } from '../../planning/machine.ts';
-import { again } from '../../runtime/controller.ts';
+import { again, done } from '../../runtime/controller.ts';
 import type { Backoff } from '../backoff.ts';
+import type { Standing } from '../status.ts';
 import { spell, troubleOf } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
 import { membersAreOpen, type NodeControllerOptions, type Pass, warn } from './pass.ts';
@@ -13,7 +14,7 @@ import { launching, pending, settled, stateReason, type Verdict } from './verdic
 const hopMs = 1_000;
 
 export function createAttempts(options: NodeControllerOptions, launches: Backoff) {
-  const { fabrics, bursts, launcher, remover } = options;
+  const { fabrics, bursts, launcher, remover, peers } = options;
 
   async function launch(pass: Pass, { attempt }: { readonly attempt: number }): Promise<Verdict> {
     const { key, region, open, belonging, record, node, anew, signal } = pass;
@@ -38,6 +39,16 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
         next: again(waitMs, trouble.reason),
         trouble: message,
       };
+    }
+    const turn = peers.turnOf(pass.seen);
+    if (turn?.start === false) {
+      region.unwatch(key);
+      const { message, overdue, againInMs } = turn;
+      const standing: Standing = overdue
+        ? { kind: 'stalled', reason: 'PeersUnknown', message }
+        : { kind: 'working', reason: 'WaitingForPeers', message };
+      const next = againInMs === undefined ? done : again(againInMs, standing.reason);
+      return { phase: 'Pending', standing, next };
     }
     const attachment =
       belonging.network === undefined

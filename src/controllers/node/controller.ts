@@ -33,7 +33,7 @@ interface Wish {
 export function createNodeController(options: NodeControllerOptions) {
   const { nodes, nodeResource, networks, sessions, inventory, fabrics, bursts, launcher, remover, events } =
     options;
-  const { cluster, paused, clock, logger, metrics } = options;
+  const { health, cluster, paused, clock, logger, metrics } = options;
   /** Of launches that came to nothing, and of machines that did not last. */
   const launches = createBackoff(clock, { lastingMs: lastingReadyMs });
   /** Of passes that a cloud or a credential put an end to. */
@@ -49,6 +49,7 @@ export function createNodeController(options: NodeControllerOptions) {
       for (const memory of [launches, troubles]) memory.forget(key);
       for (const memory of [wishes, hurried]) memory.delete(key);
       fabrics.forget(scopeKeyOf({ cluster, node: key }));
+      health.follow(key, undefined);
       for (const region of inventory.regions()) {
         region.unwatch(key);
         region.present(key);
@@ -173,7 +174,16 @@ export function createNodeController(options: NodeControllerOptions) {
     const found = machinesOf(record, node.status.machine?.id, launched);
     const now: Pass = { ...begun, record, region, open, found };
     await removeSurplus(now);
+    askAfter(now);
     return leaving ? await takeDown(now) : await bringUp(now);
+  }
+
+  /** Whoever is on its way out is not asked any more. */
+  function askAfter({ key, seen, node, belonging, found: { machine } }: Pass): void {
+    const isAsked = machine !== undefined && seen.metadata.deletionTimestamp === undefined;
+    const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
+    const wish = network?.parsed.ok ? network.parsed.value : undefined;
+    health.follow(key, isAsked ? { node, machine, network: wish } : undefined);
   }
 
   async function removeSurplus({ key, region, open, found, seen }: Pass): Promise<void> {

@@ -7,9 +7,12 @@ import type { Shared } from '../shared.ts';
 import { conditionsFor, writeStatus } from '../status.ts';
 import type { Verdict } from './verdict.ts';
 
+/** More are not listed. */
+const mostAddresses = 128;
+
 /** Writes what a pass found, if it differs from what stands there. */
 export async function writeNodeStatus(
-  { nodeResource, clock }: Pick<Shared, 'nodeResource' | 'clock'>,
+  { nodeResource, peers, clock }: Pick<Shared, 'nodeResource' | 'peers' | 'clock'>,
   seen: Seen<Node>,
   machine: Machine | undefined,
   { phase, standing, trouble }: Verdict,
@@ -19,11 +22,15 @@ export async function writeNodeStatus(
   const { generation } = seen.metadata;
   const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
   const record = seen.parsed.ok ? recordOf(seen) : undefined;
+  const addresses = machine ? addressesOf(machine) : before.addresses;
+  const peer = peers.addressOf(seen);
   const after: NodeStatus = {
     observedGeneration: generation,
     phase,
     conditions,
     ...(machine ? { machine: machineStatus(machine) } : before.machine && { machine: before.machine }),
+    ...(addresses && { addresses }),
+    ...(peer && { peer }),
     ...(record && { attempt: record.attempt }),
     ...(trouble !== undefined && { lastError: trouble }),
   };
@@ -37,6 +44,7 @@ export async function writeNodeStatus(
  */
 function isOnlyNews(before: NodeStatus, after: NodeStatus): boolean {
   if (after.phase === 'Pending' || after.phase === 'Launching') {
+    if (reasonOf(after) === 'WaitingForPeers') return reasonOf(before) === 'WaitingForPeers';
     return before.phase === undefined
       ? after.lastError === undefined
       : before.phase === after.phase && before.lastError === after.lastError;
@@ -51,6 +59,20 @@ function isUnderWay({ conditions }: NodeStatus): boolean {
   if (findCondition(conditions, 'Ready') === undefined) return true;
   const reconciling = findCondition(conditions, 'Reconciling');
   return reconciling?.status === 'True' && reconciling.reason !== 'InternalError';
+}
+
+function reasonOf({ conditions }: NodeStatus): string | undefined {
+  return findCondition(conditions, 'Ready')?.reason;
+}
+
+/** Undefined as long as it has none. */
+function addressesOf({ privateAddress, publicAddress, published = [] }: Machine): NodeStatus['addresses'] {
+  const addresses: NonNullable<NodeStatus['addresses']>[number][] = [
+    ...(privateAddress === undefined ? [] : [{ type: 'Private' as const, address: privateAddress }]),
+    ...(publicAddress === undefined ? [] : [{ type: 'Public' as const, address: publicAddress }]),
+    ...published.map((port) => ({ type: 'Published' as const, ...port })),
+  ];
+  return addresses.length === 0 ? undefined : addresses.slice(0, mostAddresses);
 }
 
 function machineStatus(machine: Machine): NonNullable<NodeStatus['machine']> {
