@@ -28,16 +28,22 @@ export interface PartOptions<Value> {
   readonly moving?: (value: Value) => boolean;
 }
 
+interface Kept<Value> {
+  readonly value: Value;
+  readonly turn: number;
+  readonly readAt: number;
+  readonly changedAt: number;
+}
+
 export function createPart<Value>(options: PartOptions<Value>): Part<Value> {
   const { now, read, closed, moving = () => false } = options;
-  let kept: { readonly value: Value; readonly readAt: number; readonly changedAt: number } | undefined;
-  let expired = false;
-  /** Readings that began before the last `expire` may not show what was done since. */
+  let kept: Kept<Value> | undefined;
+  /** Counts what was expired: a reading of an earlier turn may not show what was done since. */
   let turn = 0;
   let flying: { readonly turn: number; readonly result: Promise<Value> } | undefined;
 
   function isDue(maxAgeMs: number): boolean {
-    if (kept === undefined || expired) return true;
+    if (kept?.turn !== turn) return true;
     const ageMs = now() - kept.readAt;
     if (ageMs >= maxAgeMs) return true;
     return moving(kept.value) && ageMs >= Math.max(QUICK_MS, (kept.readAt - kept.changedAt) / 4);
@@ -46,9 +52,10 @@ export function createPart<Value>(options: PartOptions<Value>): Part<Value> {
   async function readNow(asker: CallOptions, mine: number): Promise<Value> {
     const readAt = now();
     const value = await read({ ...asker, signal: closed });
+    // One that took its time may be overtaken.
+    if (kept !== undefined && kept.turn > mine) return value;
     const changedAt = kept !== undefined && isDeepStrictEqual(kept.value, value) ? kept.changedAt : readAt;
-    kept = { value, readAt, changedAt };
-    if (mine === turn) expired = false;
+    kept = { value, turn: mine, readAt, changedAt };
     return value;
   }
 
@@ -69,7 +76,6 @@ export function createPart<Value>(options: PartOptions<Value>): Part<Value> {
     readAt: () => kept?.readAt,
     expire: () => {
       turn += 1;
-      expired = true;
     },
   };
 }
