@@ -145,13 +145,18 @@ async function traces(engine: Known, links: readonly string[]): Promise<readonly
   const commands = await Promise.all(
     processes.map((pid) => readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '')),
   );
-  const cgroups = await readdir('/sys/fs/cgroup', { recursive: true, withFileTypes: true });
+  const cgroups = await directoriesIn('/sys/fs/cgroup');
   return [
     ...commands.filter((command) => command.includes(dir)),
     ...(await readdir('/sys/class/net')).filter((link) => links.includes(link)),
-    ...cgroups
-      .filter((entry) => entry.isDirectory() && entry.name === nameOf(engine))
-      .map(({ name }) => name),
+    ...cgroups.filter((name) => name === nameOf(engine)),
     ...[dir].filter(existsSync),
   ];
+}
+
+/** Names of all folders below. Some go while they are read. */
+async function directoriesIn(dir: string): Promise<readonly string[]> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return [folders, ...(await Promise.all(folders.map((name) => directoriesIn(join(dir, name)))))].flat();
 }

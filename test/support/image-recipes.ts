@@ -3,7 +3,16 @@ import { existsSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Binary, binaryOf, type Program } from './programs.ts';
+import type { Image } from '../../src/sandbox/docker/images.ts';
+import {
+  anvilImage,
+  haproxyImage,
+  pathLine,
+  programFiles,
+  rootUser,
+  systemFiles,
+} from '../../src/sandbox/docker/recipes.ts';
+import { binaryOf } from './programs.ts';
 
 /**
  * - `httpd`: `serve` is busybox as a web server on port 8080 or $PORT; `/cgi-bin/name` answers the container's host name.
@@ -15,34 +24,16 @@ import { type Binary, binaryOf, type Program } from './programs.ts';
  */
 export type ImageName = 'httpd' | 'anvil' | 'btcd' | 'haproxy' | 'node';
 
-export interface Image {
-  /** By path in the image. */
-  readonly files: Readonly<Record<string, ImageFile>>;
-  /** As in a Dockerfile, as far as `docker import --change` takes it. */
-  readonly config: readonly string[];
-}
-
-export type ImageFile =
-  | { readonly copy: string; readonly mode?: number }
-  | { readonly text: string; readonly mode?: number }
-  | { readonly link: string }
-  /** `version` tells one content of the folder from another. */
-  | { readonly tree: string; readonly version: string };
-
 const run = promisify(execFile);
 
 export async function recipeOf(name: ImageName): Promise<Image> {
-  const base = await system();
-  const { files, config } = await recipes[name]();
-  return {
-    files: { ...base, ...files },
-    config: ['ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/bin:/bin', ...config],
-  };
+  return { name, ...(await recipes[name]()) };
 }
 
-const recipes: Readonly<Record<ImageName, () => Promise<Image>>> = {
+const recipes: Readonly<Record<ImageName, () => Promise<Omit<Image, 'name'>>>> = {
   httpd: async () => ({
     files: {
+      ...(await system()),
       '/usr/local/bin/serve': { text: serve, mode: 0o755 },
       '/www/index.html': { text: 'here\n' },
       '/www/cgi-bin/name': {
@@ -50,36 +41,21 @@ const recipes: Readonly<Record<ImageName, () => Promise<Image>>> = {
         mode: 0o755,
       },
     },
-    config: ['EXPOSE 8080', 'CMD ["serve"]'],
+    config: [pathLine, 'EXPOSE 8080', 'CMD ["serve"]'],
   }),
 
-  anvil: async () => ({
-    files: await program('anvil', '/usr/local/bin/anvil'),
-    config: ['EXPOSE 8545', 'CMD ["anvil", "--host", "0.0.0.0"]'],
-  }),
+  anvil: () => anvilImage({ anvil: binaryOf('anvil'), busybox: binaryOf('busybox') }),
 
   btcd: async () => ({
     files: {
-      ...(await program('btcd', '/usr/local/bin/btcd')),
+      ...(await system()),
+      ...(await programFiles(binaryOf('btcd'), '/usr/local/bin/btcd')),
       '/usr/local/bin/btcd-simnet': { text: btcdSimnet, mode: 0o755 },
     },
-    config: ['ENV HOME=/tmp', 'EXPOSE 18555 18556', 'CMD ["btcd-simnet"]'],
+    config: [pathLine, 'ENV HOME=/tmp', 'EXPOSE 18555 18556', 'CMD ["btcd-simnet"]'],
   }),
 
-  // https://github.com/docker-library/haproxy/blob/master/2.6/Dockerfile
-  haproxy: async () => ({
-    files: {
-      ...(await program('haproxy', '/usr/local/sbin/haproxy')),
-      '/usr/local/bin/docker-entrypoint.sh': { text: haproxyEntrypoint, mode: 0o755 },
-      '/etc/passwd': { text: `${rootUser}haproxy:x:99:99::/var/lib/haproxy:/bin/false\n` },
-      '/etc/group': { text: 'root:x:0:\nhaproxy:x:99:\n' },
-    },
-    config: [
-      'USER haproxy',
-      'ENTRYPOINT ["docker-entrypoint.sh"]',
-      'CMD ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]',
-    ],
-  }),
+  haproxy: () => haproxyImage({ haproxy: binaryOf('haproxy'), busybox: binaryOf('busybox') }),
 
   node: async () => {
     const npm = npmFolder();
@@ -87,19 +63,21 @@ const recipes: Readonly<Record<ImageName, () => Promise<Image>>> = {
     const { files, config } = await reachRegistry();
     return {
       files: {
-        ...(await dynamic({ path: realpathSync(process.execPath), libraries: [] }, '/usr/local/bin/node')),
+        ...(await system()),
+        ...(await programFiles(
+          { path: realpathSync(process.execPath), libraries: [] },
+          '/usr/local/bin/node',
+        )),
         '/usr/local/lib/node_modules/npm': { tree: npm, version: packageJson },
         '/usr/local/bin/npm': { link: '../lib/node_modules/npm/bin/npm-cli.js' },
         '/etc/passwd': { text: `${rootUser}node:x:1000:1000::/home/node:/bin/sh\n` },
         '/etc/group': { text: 'root:x:0:\nnode:x:1000:\n' },
         ...files,
       },
-      config: ['CMD ["node"]', ...config],
+      config: [pathLine, 'CMD ["node"]', ...config],
     };
   },
 };
-
-const rootUser = 'root:x:0:0:root:/root:/bin/sh\n';
 
 /** The first process of a container ignores SIGTERM unless it says what to do. */
 const serve = `#!/bin/sh
@@ -118,50 +96,7 @@ exec btcd --simnet --notls --rpclisten=127.0.0.1:18557 --rpcuser=peerage --rpcpa
   --miningaddr=${nobodysAddress} "$@"
 `;
 
-const haproxyEntrypoint = `#!/bin/sh
-set -e
-if [ "\${1#-}" != "$1" ]; then
-  set -- haproxy "$@"
-fi
-if [ "$1" = 'haproxy' ]; then
-  shift
-  set -- haproxy -W -db "$@"
-fi
-exec "$@"
-`;
-
-/** A shell and the usual small programs. */
-async function system(): Promise<Image['files']> {
-  const { path } = binaryOf('busybox');
-  const { stdout } = await run(path, ['--list']);
-  const applets = stdout.split('\n').filter((name) => name !== '' && name !== 'busybox');
-  return {
-    '/bin/busybox': { copy: path },
-    ...Object.fromEntries(applets.map((name) => [`/bin/${name}`, { link: 'busybox' }])),
-    '/usr/bin/env': { link: '../../bin/busybox' },
-    '/etc/passwd': { text: rootUser },
-    '/etc/group': { text: 'root:x:0:\n' },
-  };
-}
-
-async function program(name: Program, at: string): Promise<Image['files']> {
-  return dynamic(binaryOf(name), at);
-}
-
-/** The binary, and all libraries that it asks for, where its loader finds them. */
-async function dynamic({ path, libraries }: Binary, at: string): Promise<Image['files']> {
-  const env = { PATH: process.env.PATH, LC_ALL: 'C', LD_LIBRARY_PATH: libraries.join(':') };
-  // It fails for a static binary, which asks for none.
-  const { stdout } = await run('ldd', [path], { env }).catch(() => ({ stdout: '' }));
-  const missing = /^\s*(\S+) => not found/m.exec(stdout)?.[1];
-  if (missing !== undefined) throw new Error(`${path} lacks ${missing}`);
-  const found = [...stdout.matchAll(/^\s*(?:\S+ => )?(\/\S+) \(0x/gm)].flatMap(([, file = '']) => file);
-  const placed = (file: string) => file.replace(/^.*\/root(?=\/(usr\/)?lib\/)/, '');
-  return {
-    [at]: { copy: path },
-    ...Object.fromEntries(found.map((file) => [placed(file), { copy: file }])),
-  };
-}
+const system = () => systemFiles(binaryOf('busybox'));
 
 /** npm says where it is when it is what started us. */
 function npmFolder(): string {
@@ -176,7 +111,7 @@ function npmFolder(): string {
 }
 
 /** What this machine's npm needs to know to reach its registry: where, and whom to trust. A proxy is for the build to be told. */
-async function reachRegistry(): Promise<Image> {
+async function reachRegistry(): Promise<Pick<Image, 'files' | 'config'>> {
   const { stdout } = await run('npm', ['config', 'get', 'registry', 'cafile']);
   const [, registry = ''] = /^registry=(.*)$/m.exec(stdout) ?? [];
   const [, cafile = ''] = /^cafile=(.*)$/m.exec(stdout) ?? [];
