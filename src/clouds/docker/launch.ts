@@ -8,11 +8,14 @@ import { containerOf, type WishedContainer } from './request.ts';
 import type { CallOptions, Sdk } from './sdk.ts';
 import { launchOf, ownerOf } from './tags.ts';
 import { pack } from './tar.ts';
+import type { Turns } from './turns.ts';
 
 export interface LaunchOptions {
   readonly sdk: Sdk;
   readonly images: Images;
   readonly surroundings: Surroundings;
+  /** So many containers at a time. */
+  readonly turns: Turns;
   /** The network that was to be attached to is gone. */
   readonly onNetworkGone: () => void;
 }
@@ -27,34 +30,21 @@ export function createLaunch({
   sdk,
   images,
   surroundings,
+  turns,
   onNetworkGone,
 }: LaunchOptions): Machines['launch'] {
   return async (request, signal): Promise<LaunchAnswer> => {
     const flow = request.owner.network ?? request.owner.node;
     const options = { signal, ...(flow === undefined ? {} : { flow }) };
     const wished = containerOf(request);
-    const { id, started } = await make(request, wished, options);
-    // From here on there is a container: an error that is not a refusal leaves open what becomes of it.
-    const refusal = started ? undefined : await orUnknown(start(id, wished, options));
-    if (refusal !== undefined) throw refusal;
-    const found = await orUnknown(sdk.inspectContainer(id, options));
-    const { owner, token } = request;
-    const launch = { token, index: 0 };
-    return { machines: [{ ...machineInspected(found, surroundings), owner, launch }], spent: false };
-  };
-
-  /** The container of this launch: a new one, or the one that an earlier call made. */
-  async function make(request: LaunchRequest, wished: WishedContainer, options: CallOptions): Promise<Made> {
     const { image, pullPolicy, registryLogins } = request.workload;
     const wanted = { image, ...(registryLogins === undefined ? {} : { logins: registryLogins }) };
-    if (pullPolicy === 'Always') {
-      const earlier = await find(request, wished, options);
-      if (earlier !== undefined) return earlier;
+    if (pullPolicy === 'Always' && (await find(request, wished, options)) === undefined)
       await images.fetched(wanted, options);
-    }
-    await refuseForeignVolumes(request, wished, options);
-    const first = await create(request, wished, options);
-    if (!(first instanceof CloudError)) return first;
+
+    // An image is waited for outside of the turn: others have theirs.
+    const first = await turns(signal, () => carryOut(request, wished, options));
+    if (first !== 'something is not there') return first;
     // It says 404 for an image and, in newer versions, for a network.
     if (await isPresent(image, options)) {
       onNetworkGone();
@@ -62,23 +52,42 @@ export function createLaunch({
     }
     if (pullPolicy === 'Never') throw notPresent(image);
     await images.fetched(wanted, options);
-    const second = await create(request, wished, options);
-    if (!(second instanceof CloudError)) return second;
+    const second = await turns(signal, () => carryOut(request, wished, options));
+    if (second !== 'something is not there') return second;
     images.forget(image);
     throw again('ImageGone', `image ${image} was fetched and is gone again`);
+  };
+
+  /** The container of this launch, running: a new one, or the one that an earlier call made. */
+  async function carryOut(
+    request: LaunchRequest,
+    wished: WishedContainer,
+    options: CallOptions,
+  ): Promise<LaunchAnswer | 'something is not there'> {
+    await refuseForeignVolumes(request, wished, options);
+    const made = await create(request, wished, options);
+    if (made === undefined) return 'something is not there';
+    const { id, started } = made;
+    // From here on there is a container: an error that is not a refusal leaves open what becomes of it.
+    const refusal = started ? undefined : await orUnknown(start(id, wished, options));
+    if (refusal !== undefined) throw refusal;
+    const found = await orUnknown(sdk.inspectContainer(id, options));
+    const { owner, token } = request;
+    const launch = { token, index: 0 };
+    return { machines: [{ ...machineInspected(found, surroundings), owner, launch }], spent: false };
   }
 
-  /** Answers the refusal when something it needs is not there. */
+  /** Undefined when something it needs is not there. */
   async function create(
     request: LaunchRequest,
     { name, body }: WishedContainer,
     options: CallOptions,
-  ): Promise<Made | CloudError> {
+  ): Promise<Made | undefined> {
     try {
       return { id: await sdk.createContainer(name, body, options), started: false };
     } catch (thrown) {
       if (!(thrown instanceof CloudError)) throw thrown;
-      if (thrown.code === 'notFound') return thrown;
+      if (thrown.code === 'notFound') return undefined;
       if (thrown.code !== 'alreadyExists') throw thrown;
       const earlier = await find(request, { name }, options);
       if (earlier !== undefined) return earlier;

@@ -10,6 +10,7 @@ import { resolver } from './resolve.ts';
 import type { Filters, Sdk } from './sdk.ts';
 import type { ListedContainer } from './shapes.ts';
 import { launchOf } from './tags.ts';
+import { createTurns } from './turns.ts';
 
 export interface MachineOptions {
   readonly sdk: Sdk;
@@ -25,6 +26,10 @@ export interface MachineOptions {
 const idLimit = 100;
 /** Containers looked at one by one, at a time. */
 const lookers = 8;
+/** More at a time end no sooner, and each of them later than its deadline. */
+const launchesAtOnce = 8;
+/** A launch that has waited so long still has time enough for its calls. */
+const patienceMs = 60_000;
 /** A container is created and started within this, or whoever began has ended. */
 const startWithinMs = 60_000;
 
@@ -81,7 +86,14 @@ export function createMachines(options: MachineOptions): Machines {
     return found;
   }
 
-  const launch = createLaunch({ sdk, images, surroundings, onNetworkGone: snapshot.networks.expire });
+  const turns = createTurns({ atOnce: launchesAtOnce, patienceMs });
+  const launch = createLaunch({
+    sdk,
+    images,
+    surroundings,
+    turns,
+    onNetworkGone: snapshot.networks.expire,
+  });
   return {
     batchLimit: 1,
     list,
