@@ -1,0 +1,82 @@
+/** An engine that dies in the middle of things, and an operator that does. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { docker } from '../support/docker-cli.ts';
+import { dockerdPath } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { type DockerStage, startDockerStage } from './docker-stage.ts';
+
+describe.skipIf(!dockerdPath())('an engine that is restarted', () => {
+  let stage: DockerStage;
+
+  beforeAll(async () => {
+    stage = await startDockerStage(['httpd']);
+  });
+  afterAll(() => stage.close());
+
+  const network = (replicas: number) => `apiVersion: peerage.dev/v1alpha1
+kind: Network
+metadata: {name: many}
+spec:
+  client: {image: "${stage.image('httpd')}", imagePullPolicy: Never, ports: [{name: http, port: 8080}]}
+  placements:
+    - name: here
+      replicas: ${replicas}
+      credentialRef: {name: engine}
+      docker: {volumes: [{name: data, path: /data}]}
+`;
+  const clientContainers = async () => (await stage.containers()).length;
+  const some = (atLeast: number) =>
+    eventually(clientContainers, (count) => count >= atLeast, { what: `${atLeast} containers` });
+
+  test('in the middle of a launch has as many containers as Nodes', async () => {
+    await stage.apply(network(20));
+    await some(5);
+    await stage.engine.kill();
+    await delay(2_000);
+    await stage.engine.restart();
+    await stage.ready('many', 90_000);
+    expect(await clientContainers()).toBe(20);
+    const ids = new Set((await stage.nodes()).map(({ status }) => status.machine?.id));
+    expect(ids.size).toBe(20);
+  });
+
+  test('is told of while it is away, and nothing is forgotten', async () => {
+    await stage.engine.kill();
+    await stage.apply(network(22));
+    await eventually(
+      () => stage.network('many'),
+      ({ status }) => status.conditions?.find(({ type }) => type === 'Ready')?.reason === 'CloudUnavailable',
+      { withinMs: 60_000, what: 'a word about the engine' },
+    );
+    await stage.engine.restart();
+    await stage.ready('many', 120_000);
+    expect(await clientContainers()).toBe(22);
+  });
+
+  test('and an operator that is killed meanwhile make no container twice', async () => {
+    await stage.apply(network(30));
+    await some(24);
+    await stage.restartOperator();
+    await some(27);
+    await stage.engine.kill();
+    await stage.restartOperator();
+    await stage.engine.restart();
+    await stage.ready('many', 120_000);
+    expect(await clientContainers()).toBe(30);
+  });
+
+  test('in the middle of a removal leaves no container, no network and no volume', async () => {
+    const bystander = (
+      await docker(stage.engine, ['run', '--detach', '--network=none', stage.image('httpd')])
+    ).trim();
+    await stage.kubectl('delete', 'network', 'many', '--wait=false');
+    await eventually(clientContainers, (count) => count < 28, { what: 'the first to be gone' });
+    await stage.engine.kill();
+    await stage.restartOperator();
+    await stage.engine.restart();
+    await stage.kubectl('wait', '--for=delete', 'network/many', '--timeout=90s');
+    expect(await stage.left()).toEqual([]);
+    expect(await docker(stage.engine, ['ps', '--all', '--quiet', '--no-trunc'])).toContain(bystander);
+  });
+});
