@@ -412,6 +412,28 @@ describe.skipIf(!dockerdPath())('the fabric on a Docker engine', () => {
       expect((await ground.hands.listVolumes()).Volumes).toEqual([]);
     });
 
+    test('leaves a volume that somebody else uses, and says so', async () => {
+      await tenant.carryOut(tenant.wish());
+      const [id = ''] = await tenant.launch(1, tenant.owner, { volumes: [{ name: 'data', path: '/data' }] });
+      const { Mounts } = await ground.hands.getContainer(id).inspect();
+      const foreign = await ground.hands.createContainer({
+        Image: ground.image,
+        HostConfig: { Binds: [`${Mounts[0]?.Name}:/theirs`] },
+      });
+      expect((await tenant.session.machines.remove([id], never)).refused.size).toBe(0);
+      expect(await tenant.living()).toEqual([]);
+      await expect(tenant.carryOut(tenant.nothing())).rejects.toMatchObject({
+        api: 'VolumeDelete',
+        code: 'unavailable',
+        reason: 'InUse',
+      });
+      await foreign.remove();
+      expect(await tenant.carryOut(tenant.nothing())).toEqual([
+        'delete volume: its container is gone',
+        'delete network: nothing is to be left',
+      ]);
+    });
+
     test('of one placement leaves the other its network, and the last takes it', async () => {
       const second = { ...tenant.owner, placement: 'second' };
       await tenant.carryOut(tenant.wish());
