@@ -27,9 +27,8 @@ const RANGES_PER_LINE = 32;
  * The text of the configuration file. Equal input gives equal text, so a change of text is a reason to reload. Throws a
  * RangeError on a name, address, range or number that could not stand in it.
  *
- * What becomes of requests in trouble: a connection that could not be opened is tried at once on the next server, whatever
- * the request. A request that was sent and not answered is repeated only when its method is safe: a JSON-RPC call is a POST
- * and may have been carried out.
+ * What becomes of requests in trouble: a connection that could not be opened is tried at once on the next server. A request
+ * that was sent and not answered fails: a JSON-RPC call is a POST and may have been carried out.
  *
  * At a reload the new process takes over the listening sockets; the old one ends its keep-alive connections with their next
  * answer and is gone after `drainSeconds`.
@@ -48,8 +47,7 @@ export function renderHaproxy(balancing: Balancing): string {
 function globals(drainSeconds: number): readonly string[] {
   return [
     'global',
-    '  log stdout format raw daemon notice',
-    '  maxconn 10000',
+    '  maxconn 8000',
     // A lower limit of open files makes it take fewer connections, and is no reason not to start.
     '  no strict-limits',
     `  hard-stop-after ${Math.max(1, wholeNumber(drainSeconds, { from: 0, to: 86_400 }))}s`,
@@ -74,10 +72,9 @@ const RESOLVERS: readonly string[] = [
   '  hold other 24h',
 ];
 
+/** Servers that go down and come up are told on standard error without a `log`, which would cost each request its part. */
 const DEFAULTS: readonly string[] = [
   'defaults',
-  '  log global',
-  '  option dontlognull',
   '  option redispatch 1',
   '  retries 3',
   '  timeout connect 1s',
@@ -158,8 +155,6 @@ const HTTP: readonly string[] = [
   '.if version_atleast(2.4.13)',
   '  option idle-close-on-response',
   '.endif',
-  '  retry-on conn-failure empty-response',
-  '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
 ];
 
 const BALANCE = {

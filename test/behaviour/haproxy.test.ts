@@ -232,7 +232,7 @@ describe.skipIf(!haproxyPath())('a real HAProxy', () => {
     'fails nothing but what a killed node was working on: %s',
     async (protocol) => {
       const nodes = await startNodes('a', 'b', 'c');
-      const haproxy = await inFrontOf(nodes, { protocol, check: { ...health, intervalSeconds: 10 } });
+      const haproxy = await inFrontOf(nodes, { protocol, check: { ...health, intervalSeconds: 60 } });
       const callers = startCallers(haproxy.ports.front, 8);
       await callers.answeredMore(500);
       await nodes[0]?.kill();
@@ -240,8 +240,8 @@ describe.skipIf(!haproxyPath())('a real HAProxy', () => {
       await callers.stop();
       expect(callers.failures.length).toBeLessThanOrEqual(8);
       expect(callers.longestGapMs()).toBeLessThan(2_000);
-      // It need not wait for a check.
-      await haproxy.sees('a', 'down');
+      // Requests find it out by themselves. Open TCP connections are somewhere else by now, and ask no more.
+      if (protocol === 'HTTP') await haproxy.sees('a', 'down');
     },
   );
 
