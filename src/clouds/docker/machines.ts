@@ -116,6 +116,7 @@ export function createMachines(options: MachineOptions): Machines {
       return await change();
     } finally {
       snapshot.containers.expire();
+      snapshot.volumes.expire();
     }
   }
 }
