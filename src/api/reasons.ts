@@ -50,6 +50,8 @@ export const REASONS = {
   AccountChanged: 'The credential now belongs to another account than the one the machine was launched in.',
   GatewayForbidden:
     'The operator may not keep a gateway in this namespace: the chart gives the rights with gateway.enabled.',
+  PeersForbidden:
+    'The operator may not keep the ConfigMap with the peers of the Network: its role gives no right to.',
   NodesStalled: 'Some Nodes cannot go on without a person; the message names one and its trouble.',
   PeersUnknown:
     "No boot node's peer address became known in time; the nodes that wait for it go on when one does.",

@@ -173,6 +173,7 @@ export function createOperator(options: OperatorOptions): Operator {
   });
   const shared: Shared = {
     ...caches,
+    client,
     secrets,
     sessions,
     inventory,

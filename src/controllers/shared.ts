@@ -1,3 +1,4 @@
+import type { KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { SecretReader } from '../kube/secrets.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -14,6 +15,7 @@ import type { Sessions } from './sessions.ts';
 
 /** What all controllers work with; there is one of each. */
 export interface Shared extends Caches {
+  readonly client: KubeClient;
   readonly secrets: SecretReader;
   readonly sessions: Sessions;
   readonly inventory: Inventory;

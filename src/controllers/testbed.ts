@@ -32,6 +32,22 @@ const SECRETS: ResourceDefinition = {
   parse: (raw) => raw,
 };
 
+const CONFIG_MAPS: ResourceDefinition<KubeObject & { readonly data?: Readonly<Record<string, string>> }> = {
+  ...SECRETS,
+  plural: 'configmaps',
+  kind: 'ConfigMap',
+  parse: (raw) => raw,
+};
+
+const EVENTS: ResourceDefinition<KubeObject & { readonly reason?: string; readonly note?: string }> = {
+  group: 'events.k8s.io',
+  version: 'v1',
+  plural: 'events',
+  kind: 'Event',
+  namespaced: true,
+  parse: (raw) => raw,
+};
+
 export type Testbed = Awaited<ReturnType<typeof setUp>>;
 
 /** With the Secret `keys` and the CloudCredential `cred`, unless `bare`. */
@@ -57,6 +73,7 @@ export async function setUp({
     nodes: client.resource(NODES),
     credentials: client.resource(CREDENTIALS),
     secrets: client.resource(SECRETS),
+    configMaps: client.resource(CONFIG_MAPS),
   };
   const errors: string[] = [];
   const logger: Logger = {
@@ -134,6 +151,11 @@ export async function setUp({
     network: async (): Promise<Network> => parsedOf(await server.networks.get(named('net'))),
     node: async (name = 'lone'): Promise<Node> => parsedOf(await server.nodes.get(named(name))),
     nodes: async (): Promise<readonly Node[]> => (await server.nodes.list()).items.map(parsedOf),
+    /** Notes of the Events with this reason, in their order. */
+    notes: async (reason: string): Promise<readonly string[]> =>
+      (await client.resource(EVENTS).list()).items.flatMap((event) =>
+        event.reason === reason ? [event.note ?? ''] : [],
+      ),
     credential: async (): Promise<CloudCredential> => parsedOf(await server.credentials.get(named('cred'))),
     /** Writes of any status since `from`, a length of `api.calls`: an object is named once for each. */
     patchesSince: (from: number) =>

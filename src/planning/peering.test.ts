@@ -123,6 +123,7 @@ describe('the turn of', () => {
     expect(turn('b', [silent, node('b')], 1, 9_999)).toEqual({
       start: false,
       overdue: true,
+      because: 'connection refused',
       message:
         "no boot node's peer address is known after 300 s: a (connection refused); it starts as soon as one is",
     });

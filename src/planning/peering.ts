@@ -58,6 +58,8 @@ export type Turn =
       readonly start: false;
       /** What it waits for, for people. */
       readonly message: string;
+      /** What stands in the way, where something does; in the message too. */
+      readonly because?: string;
       /** No boot node's address is known and the time for it is over: somebody should look. */
       readonly overdue: boolean;
       /** When to look again though nothing changes. */
@@ -87,15 +89,17 @@ export function turnOf(
   const whom =
     unknown.length === 1 ? `boot node ${first?.name}` : `${unknown.length} boot nodes, ${first?.name} first`;
   const why = first?.because === undefined ? '' : ` (${first.because})`;
+  const because = first?.because === undefined ? {} : { because: first.because };
   // A boot node that just got a machine is about to be known, however long others have waited before.
   const newest = Math.max(...unknown.map(({ launchedAt }) => Date.parse(launchedAt ?? createdAt)));
   const patienceMs = Math.max(leftMs, newest + startTimeoutSeconds * 1000 - now);
   if (patienceMs <= 0) {
     const message = `no boot node's peer address is known after ${startTimeoutSeconds} s: ${first?.name}${why}; it starts as soon as one is`;
-    return { start: false, overdue: true, message };
+    return { start: false, overdue: true, message, ...because };
   }
   const message = `waits up to ${startTimeoutSeconds} s for the peer address of ${whom}${why}`;
-  return { start: false, overdue: false, message, againInMs: leftMs > 0 ? leftMs : patienceMs };
+  const againInMs = leftMs > 0 ? leftMs : patienceMs;
+  return { start: false, overdue: false, message, ...because, againInMs };
 }
 
 // ----------------------------------------------------------------------------------------------- lists

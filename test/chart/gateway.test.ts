@@ -29,7 +29,8 @@ describe.skipIf(!refereePath('helm'))('gateway.enabled', () => {
     const more = (await rights({ ...values, gateway: { enabled: true } })).filter(
       (right) => !before.has(right),
     );
-    const kinds = ['services.', 'configmaps.', 'deployments.apps', 'poddisruptionbudgets.policy'];
+    // ConfigMaps it has anyway, for peers.
+    const kinds = ['services.', 'deployments.apps', 'poddisruptionbudgets.policy'];
     const verbs = ['get', 'create', 'patch', 'delete'];
     expect(more).toEqual(kinds.flatMap((kind) => verbs.map((verb) => `${verb} ${kind}`)).toSorted());
   });

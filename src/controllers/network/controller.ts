@@ -1,6 +1,8 @@
 import { FINALIZER } from '../../api/names.ts';
 import type { Network } from '../../api/network.ts';
+import type { NetworkStatus } from '../../api/network-status.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../../kube/finalizer.ts';
+import { keyOf } from '../../kube/object.ts';
 import { type NodePlan, planNodes, summarize } from '../../planning/nodes.ts';
 import { again, done, type Outcome } from '../../runtime/controller.ts';
 import { inParallel } from '../../runtime/parallel.ts';
@@ -8,11 +10,21 @@ import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
 import type { Standing } from '../status.ts';
 import { createMemories, heed, type Memory } from './memory.ts';
+import { createPeersConfigs } from './peers-config.ts';
 import { annotatePlaces, notedPlaces } from './places.ts';
 import { createPopulation, nodesPerPass, nodeWriters } from './population.ts';
+import { createRemediation } from './remediation.ts';
 import { factsOf, type Site, sitesOf, worstTrouble } from './site.ts';
-import { planStatus, standingOf, tallied, troubledStanding, writeNetworkStatus } from './status.ts';
+import {
+  planStatus,
+  type StandingFacts,
+  standingOf,
+  tallied,
+  troubledStanding,
+  writeNetworkStatus,
+} from './status.ts';
 import { createSurroundings, lacksNodes } from './surroundings.ts';
+import { tellUnknownVariables } from './unknown-variables.ts';
 
 /** Passes under way follow each other by this; a cloud reads only what is changing more often than at rest. */
 const busyLookMs = 3_000;
@@ -35,9 +47,11 @@ interface Pass {
 
 /** One Network: its Nodes as many as wished, of one revision, and what stands around them. */
 export function createNetworkController(options: Shared) {
-  const { networks, networkResource, nodes, nodeResource, fabrics, bursts, paused, logger } = options;
+  const { networks, networkResource, nodes, nodeResource, fabrics, bursts, peers, paused, logger } = options;
   const memories = createMemories(options.clock);
   const surroundings = createSurroundings(options, memories);
+  const peersConfigs = createPeersConfigs(options);
+  const remediate = createRemediation(options);
   const carryOut = createPopulation(options, surroundings.withTrouble);
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
@@ -45,6 +59,7 @@ export function createNetworkController(options: Shared) {
     if (seen === undefined) {
       memories.forget(key);
       fabrics.forgetNetwork(key);
+      peersConfigs.forget(key);
       return done;
     }
     if (!seen.parsed.ok) {
@@ -72,17 +87,22 @@ export function createNetworkController(options: Shared) {
         reason: 'Paused',
         message: 'paused: nothing in the cloud is changed',
       };
-      await writeNetworkStatus(options, seen, tallied(network, sites), standing, signal);
+      await writeNetworkStatus(options, seen, tally(network, sites), standing, signal);
       return done;
     }
     const pass = { key, seen, network, sites, anew, signal };
     return leaving ? await takeDown(pass) : await bringUp(pass);
   }
 
+  function tally(network: Network, sites: readonly Site[]): NetworkStatus {
+    return tallied(network, sites, peers.listed(keyOf(network.metadata)));
+  }
+
   async function bringUp({ key, seen: before, network, sites, anew, signal }: Pass): Promise<Outcome> {
     const dryRun = network.spec.mode === 'Plan';
     const maxAgeMs = anew ? 0 : lookAgeMs(memories.of(key));
     const { namespace } = before.metadata;
+    tellUnknownVariables(options, before, network, sites, memories.of(key));
     await Promise.all(sites.map((site) => surroundings.open(site, namespace, { anew, signal })));
     let seen = dryRun ? before : await noteOpened(before, sites, signal);
     await Promise.all(sites.map((site) => surroundings.align(site, network, { maxAgeMs, dryRun, signal })));
@@ -106,7 +126,7 @@ export function createNetworkController(options: Shared) {
         message: summarize(plan, around.length),
       };
       const standing = trouble === undefined ? planned : troubledStanding(trouble);
-      const status = { ...tallied(network, sites), plan: planStatus(plan, around) };
+      const status = { ...tally(network, sites), plan: planStatus(plan, around) };
       await writeNetworkStatus(options, seen, status, standing, signal);
       return again(Math.min(longestLookMs, ...waitsOf(sites)), 'plan');
     }
@@ -118,12 +138,17 @@ export function createNetworkController(options: Shared) {
     const missing = sites.filter(lacksNodes);
     for (const { name } of missing) blocked.add(name);
     seen = await carryOut(seen, network, sites, plan, blocked, signal);
+    const remedy = await remediate(seen, network, sites, blocked, signal);
     surroundings.recover(sites);
     seen = await forgetGonePlaces(seen, sites, signal);
+    const trouble = await peersConfigs.align(seen, network, { listed: peers.listed(key), anew, signal });
 
-    const standing = standingOf(sites, plan, missing);
-    await writeNetworkStatus(options, seen, tallied(network, sites), standing, signal);
-    return nextLook(memories.of(key), sites, plan, missing);
+    const facts: StandingFacts = { sites, plan, missing, held: remedy.held };
+    const found = standingOf(facts);
+    const standing = trouble === undefined || found.kind === 'stalled' ? found : troubledStanding(trouble);
+    await writeNetworkStatus(options, seen, tally(network, sites), standing, signal);
+    const waits = [remedy.againInMs, trouble?.retryAfterMs].filter((wait) => wait !== undefined);
+    return nextLook(memories.of(key), facts, waits);
   }
 
   /** Where something may be made is written down before it is made: a cloud that was never opened holds nothing. */
@@ -167,7 +192,7 @@ export function createNetworkController(options: Shared) {
       await writeNetworkStatus(
         options,
         seen,
-        tallied(network, sites),
+        tally(network, sites),
         { kind: 'working', reason: 'Terminating', message },
         signal,
       );
@@ -194,20 +219,16 @@ export function createNetworkController(options: Shared) {
       message: `${step?.verb} ${step?.kind} ${step?.name}: ${step?.waits ?? 'next'}`,
     };
     const standing = trouble === undefined ? going : troubledStanding(trouble);
-    await writeNetworkStatus(options, seen, tallied(network, sites), standing, signal);
+    await writeNetworkStatus(options, seen, tally(network, sites), standing, signal);
     const waits = [...waitsOf(sites), ...(steps.length > 0 ? [busyLookMs] : [])];
     return again(Math.min(...waits), 'surroundings are going');
   }
 
   /** While a placement waits for its next try, the others go on. */
-  function nextLook(
-    memory: Memory,
-    sites: readonly Site[],
-    plan: NodePlan,
-    missing: readonly Site[],
-  ): Outcome {
+  function nextLook(memory: Memory, facts: StandingFacts, waits: readonly number[]): Outcome {
+    const { sites, plan } = facts;
     const well = sites.filter(({ trouble }) => trouble === undefined);
-    const { kind, reason } = standingOf(well, planFor(plan, well), missing);
+    const { kind, reason } = standingOf({ ...facts, sites: well, plan: planFor(plan, well) });
     const isAtRest = kind === 'ready' && well.length === sites.length;
     const pauseMs = {
       ready: restPauseMs(memory.quietLooks),
@@ -216,7 +237,7 @@ export function createNetworkController(options: Shared) {
       idle: restLookMs,
     }[kind];
     memory.quietLooks = isAtRest ? memory.quietLooks + 1 : 0;
-    return again(Math.min(pauseMs, ...waitsOf(sites)), reason);
+    return again(Math.min(pauseMs, ...waits, ...waitsOf(sites)), reason);
   }
 
   return {

@@ -13,6 +13,8 @@ export interface Memory {
   /** Looks in a row that found everything at rest. */
   quietLooks: number;
   generation: number | undefined;
+  /** Revision whose unknown variables were told of. */
+  toldRevision: string | undefined;
   /** Value of the annotation that asks for a look. */
   asked: string | undefined;
   /** Something that stood in the way may be mended: the next pass tries whatever had to wait. */
@@ -36,6 +38,7 @@ export function createMemories(clock: Clock): Memories {
         emptySince: new Map(),
         quietLooks: 0,
         generation: undefined,
+        toldRevision: undefined,
         asked: undefined,
         hurried: false,
       };

@@ -10,6 +10,7 @@ import {
 import type { Node } from '../../api/node.ts';
 import type { FabricView } from '../../clouds/cloud.ts';
 import { type NodePlan, summarize } from '../../planning/nodes.ts';
+import type { ListedPeer } from '../../planning/peering.ts';
 import { findCondition, isConditionTrue } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
@@ -31,7 +32,11 @@ export async function writeNetworkStatus(
   await writeStatus(networkResource, seen, { before, after, signal });
 }
 
-export function tallied(network: Network, sites: readonly Site[]): NetworkStatus {
+export function tallied(
+  network: Network,
+  sites: readonly Site[],
+  peers: readonly ListedPeer[] | undefined,
+): NetworkStatus {
   const all = sites.flatMap(({ nodes: here }) => here);
   const { name } = network.metadata;
   const ports = network.spec.balancer?.ports ?? [];
@@ -62,6 +67,7 @@ export function tallied(network: Network, sites: readonly Site[]): NetworkStatus
       };
     }),
     resources: resources.slice(0, MAX_RESOURCES),
+    ...(peers && { peers }),
     endpoints: sites.flatMap((site) => {
       const address = viewOf(site)?.balancer?.address;
       return address === undefined ? [] : ports.map(({ port }) => `${address}:${port}`);
@@ -74,7 +80,16 @@ function viewOf({ aligned, lastView }: Site): FabricView | undefined {
   return aligned?.view ?? lastView;
 }
 
-export function standingOf(sites: readonly Site[], plan: NodePlan, missing: readonly Site[]): Standing {
+export interface StandingFacts {
+  readonly sites: readonly Site[];
+  readonly plan: NodePlan;
+  /** Placements that have machines and no Nodes. */
+  readonly missing: readonly Site[];
+  /** Why no unhealthy Node is replaced though it is time. */
+  readonly held?: string | undefined;
+}
+
+export function standingOf({ sites, plan, missing, held }: StandingFacts): Standing {
   const trouble = worstTrouble(sites);
   if (trouble !== undefined) return troubledStanding(trouble);
   const [lacking] = missing;
@@ -90,6 +105,8 @@ export function standingOf(sites: readonly Site[], plan: NodePlan, missing: read
   const stalled = all.filter((seen) => isStalled(seen));
   const [first] = stalled;
   const counts = `${ready} of ${desired} Nodes are Ready`;
+  if (held !== undefined)
+    return { kind: 'stalled', reason: 'MostlyUnhealthy', message: `${counts}; ${held}` };
   if (first?.parsed.ok) {
     const why = findCondition(first.parsed.value.status.conditions, 'Stalled');
     const message = `${counts}; ${stalled.length} cannot go on: ${first.metadata.name}: ${why?.message}`;

@@ -1,9 +1,11 @@
 /** What stands around the machines of a Network's placements. Trouble stays with the placement it befell. */
 import type { Network } from '../../api/network.ts';
 import type { FabricGoal } from '../../clouds/cloud.ts';
+import { keyOf } from '../../kube/object.ts';
 import { fabricWish } from '../../planning/fabric-wish.ts';
 import { machinesOf } from '../../planning/machine.ts';
 import { scopeKeyOf } from '../belonging.ts';
+import type { Health } from '../health.ts';
 import type { RegionInventory } from '../inventory.ts';
 import { recordOf } from '../launch/record.ts';
 import type { Shared } from '../shared.ts';
@@ -23,7 +25,7 @@ export interface Look {
 }
 
 export function createSurroundings(options: Shared, memories: Memories) {
-  const { sessions, inventory, fabrics, clock } = options;
+  const { sessions, inventory, health, fabrics, clock } = options;
   const memoryOf = ({ owner }: Site) => memories.of(owner.network ?? '');
 
   /** Runs `work`; what a cloud or a credential has against it becomes the placement's trouble, and ends its pass. */
@@ -80,7 +82,7 @@ export function createSurroundings(options: Shared, memories: Memories) {
         ? fabricWish({
             scope,
             spec: network.spec,
-            members: membersOf(site, region),
+            members: membersOf(site, region, health),
             balanced: isBalanced(site),
           })
         : { scope, goal: 'nothing' };
@@ -134,8 +136,9 @@ export function createSurroundings(options: Shared, memories: Memories) {
   return { open, align, clear, withTrouble, recover, forget };
 }
 
-function membersOf({ nodes: here }: Site, region: RegionInventory): string[] {
-  return here.flatMap((seen) => {
+/** Who is unwell is left out, unless nobody would be left: a balancer that finds nobody serves nobody. */
+function membersOf({ nodes: here }: Site, region: RegionInventory, health: Health): string[] {
+  const running = here.flatMap((seen) => {
     const record = recordOf(seen);
     if (record === undefined || seen.metadata.deletionTimestamp !== undefined || !seen.parsed.ok) return [];
     const { machine } = machinesOf(
@@ -143,8 +146,11 @@ function membersOf({ nodes: here }: Site, region: RegionInventory): string[] {
       seen.parsed.value.status.machine?.id,
       region.launchedBy(record.token),
     );
-    return machine?.state === 'running' ? [machine.id] : [];
+    if (machine?.state !== 'running') return [];
+    return [{ id: machine.id, isWell: health.of(keyOf(seen.metadata))?.health !== 'unhealthy' }];
   });
+  const well = running.filter(({ isWell }) => isWell);
+  return (well.length > 0 ? well : running).map(({ id }) => id);
 }
 
 /** Machines of the placement run and none of its Nodes is there: somebody restores the cluster, Nodes last. */

@@ -43,12 +43,12 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
     const turn = peers.turnOf(pass.seen);
     if (turn?.start === false) {
       region.unwatch(key);
-      const { message, overdue, againInMs } = turn;
+      const { message, overdue, because, againInMs } = turn;
       const standing: Standing = overdue
         ? { kind: 'stalled', reason: 'PeersUnknown', message }
         : { kind: 'working', reason: 'WaitingForPeers', message };
       const next = againInMs === undefined ? done : again(againInMs, standing.reason);
-      return { phase: 'Pending', standing, next };
+      return { phase: 'Pending', standing, next, isNews: because !== undefined };
     }
     const attachment =
       belonging.network === undefined

@@ -10,8 +10,23 @@ import { settled, stateReason, type Verdict } from './verdict.ts';
 /** How often the firewall of a standalone Node is looked at when nothing happens. */
 const restLookMs = 600_000;
 
+/** So long a first answer is waited for. */
+const firstAnswerMs = 60_000;
+
+/** A machine that does not get well for so long after it was made is unhealthy, and no longer starting. */
+const startingMs = 600_000;
+
+interface State {
+  readonly state: 'well' | 'unwell' | 'unknown';
+  readonly why?: string;
+  /** When to look again though nothing changes. */
+  readonly againInMs?: number;
+}
+
 /** `launches`: told as soon as a machine serves. */
-export function createFollow({ networks, fabrics }: NodeControllerOptions, launches: Backoff) {
+export function createFollow(options: NodeControllerOptions, launches: Backoff) {
+  const { networks, fabrics, health, clock } = options;
+
   async function follow(pass: Pass, machine: Machine): Promise<Verdict> {
     const { key, region, open, belonging, node, anew } = pass;
     if (machine.state !== 'running') region.watch(key);
@@ -33,51 +48,60 @@ export function createFollow({ networks, fabrics }: NodeControllerOptions, launc
     }
     if (belonging.network === undefined)
       await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', anew, signal: pass.signal });
-    const health = healthIn(pass, machine);
-    if (health === 'unseen') {
-      region.unwatch(key);
-      if (node.status.phase === 'Ready') return settled('Ready', readyStanding(machine));
-      return settled('Starting', {
-        kind: 'working',
-        reason: 'Starting',
-        message: `machine ${machine.id} runs; its balancer has not been read yet`,
-      });
-    }
+    const { state, why, againInMs } = stateOf(pass, machine);
     region.unwatch(key);
-    if (health === 'healthy') {
+    if (state === 'well') {
       launches.goesWell(key);
-      const ready = settled('Ready', readyStanding(machine));
+      const ready = settled('Ready', readyStanding(machine, why));
       // Nobody else looks at the firewall of a Node without a Network.
       return belonging.network === undefined ? { ...ready, next: again(restLookMs, 'at rest') } : ready;
     }
-    if (node.status.phase === 'Ready' || node.status.phase === 'Unhealthy')
-      return settled('Unhealthy', {
-        kind: 'working',
-        reason: 'Unhealthy',
-        message: `machine ${machine.id}: ${health}`,
-      });
-    return settled('Starting', {
-      kind: 'working',
-      reason: 'Starting',
-      message: `machine ${machine.id} runs; ${health}`,
-    });
+    const { phase } = node.status;
+    const next = againInMs === undefined ? {} : { next: again(againInMs, 'its health is not known') };
+    if (state === 'unknown' && phase === 'Ready')
+      return { ...settled('Ready', readyStanding(machine)), ...next };
+    const message = `machine ${machine.id} runs; ${why}`;
+    const youngForMs = Date.parse(machine.createdAt) + startingMs - clock.now();
+    const hasServed = phase === 'Ready' || phase === 'Unhealthy';
+    if (hasServed || (state === 'unwell' && youngForMs <= 0))
+      return { ...settled('Unhealthy', { kind: 'working', reason: 'Unhealthy', message }), ...next };
+    const starting = settled('Starting', { kind: 'working', reason: 'Starting', message });
+    return state === 'unwell'
+      ? { ...starting, next: again(youngForMs, 'starting') }
+      : { ...starting, ...next };
   }
 
-  function readyStanding(machine: Machine): Standing {
-    return { kind: 'ready', reason: 'Ready', message: `machine ${machine.id} runs` };
+  /** Written again only when something else is to be said. */
+  function readyStanding(machine: Machine, note?: string): Standing {
+    const message = `machine ${machine.id} runs${note === undefined ? '' : `; ${note}`}`;
+    return { kind: 'ready', reason: 'Ready', message };
   }
 
-  /** `healthy`, `unseen`, or what its balancer says of it. */
-  function healthIn({ belonging }: Pass, machine: Machine): string {
+  /** What the operator sees for itself can only make it worse; else its balancer says how it is, where it has one. */
+  function stateOf(pass: Pass, machine: Machine): State {
+    const finding = health.of(pass.key);
+    if (finding?.health === 'unhealthy') return { state: 'unwell', why: finding.reason ?? 'it is unhealthy' };
+    const balanced = inBalancer(pass, machine);
+    if (balanced !== undefined) return balanced;
+    if (finding === undefined || finding.health === 'healthy') return { state: 'well' };
+    const leftMs = finding.since + firstAnswerMs - clock.now();
+    const why = finding.reason ?? 'its health check has not been answered yet';
+    // Whom the operator cannot reach may be well all the same.
+    return leftMs > 0 ? { state: 'unknown', why, againInMs: leftMs } : { state: 'well', why };
+  }
+
+  /** Undefined: it belongs to none. */
+  function inBalancer({ belonging }: Pass, machine: Machine): State | undefined {
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
     if (network === undefined || !network.parsed.ok || network.parsed.value.spec.balancer === undefined)
-      return 'healthy';
+      return undefined;
     const view = fabrics.lastView(belonging.scopeKey);
-    if (view === undefined) return 'unseen';
+    if (view === undefined) return { state: 'unknown', why: 'its balancer has not been read yet' };
     const member = view.members.get(machine.id);
-    if (member === undefined) return 'not in its balancer yet';
-    if (member.health === 'healthy' && member.pools === view.pools) return 'healthy';
-    return `${member.health} in its balancer${member.reason === undefined ? '' : ` (${member.reason})`}`;
+    if (member === undefined) return { state: 'unwell', why: 'not in its balancer yet' };
+    if (member.health === 'healthy' && member.pools === view.pools) return { state: 'well' };
+    const reason = member.reason === undefined ? '' : ` (${member.reason})`;
+    return { state: 'unwell', why: `${member.health} in its balancer${reason}` };
   }
 
   return follow;

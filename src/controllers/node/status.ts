@@ -15,7 +15,7 @@ export async function writeNodeStatus(
   { nodeResource, peers, clock }: Pick<Shared, 'nodeResource' | 'peers' | 'clock'>,
   seen: Seen<Node>,
   machine: Machine | undefined,
-  { phase, standing, trouble }: Verdict,
+  { phase, standing, trouble, isNews = false }: Verdict,
   signal: AbortSignal,
 ): Promise<void> {
   const before: NodeStatus = seen.parsed.ok ? seen.parsed.value.status : {};
@@ -34,7 +34,7 @@ export async function writeNodeStatus(
     ...(record && { attempt: record.attempt }),
     ...(trouble !== undefined && { lastError: trouble }),
   };
-  if (standing.kind === 'working' && isUnderWay(before) && isOnlyNews(before, after)) return;
+  if (standing.kind === 'working' && !isNews && isUnderWay(before) && isOnlyNews(before, after)) return;
   await writeStatus(nodeResource, seen, { before, after, signal });
 }
 

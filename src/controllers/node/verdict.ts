@@ -11,6 +11,8 @@ export interface Verdict {
   readonly standing: Standing;
   readonly next: Outcome;
   readonly trouble?: string;
+  /** What merely reads differently from what stood there is worth a write. */
+  readonly isNews?: boolean;
 }
 
 export function settled(phase: NodePhase, standing: Standing): Verdict {
