@@ -248,7 +248,7 @@ describe.skipIf(!dockerdPath())('on a Docker engine', () => {
       expect(`${wrong.message}${wrong.stack}`).not.toContain('planted');
     });
 
-    test('is fetched anew for each launch with pullPolicy Always, and not for a repetition', async () => {
+    test('is asked for with pullPolicy Always although it is there, and not for a repetition', async () => {
       const request = await tenant.prepare('a', 1, { workload: { image, pullPolicy: 'Always' } });
       await hands()
         .getImage(stage.image)

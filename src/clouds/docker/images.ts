@@ -19,7 +19,7 @@ export interface ImageOptions {
 
 export interface Images {
   /**
-   * Resolves when the image was fetched in the last five minutes. Throws `unavailable` while that goes on, and what came of
+   * Resolves when the image was fetched in the last half minute. Throws `unavailable` while that goes on, and what came of
    * it when it failed: both with `outcome: none`, to be called again.
    */
   fetched(
@@ -32,8 +32,8 @@ export interface Images {
 
 /** So long a launch waits for a small image before it says that it will be repeated. */
 const patienceMs = 10_000;
-/** What was fetched counts as new for so long: longer than any pause between two repetitions of a launch. */
-const freshMs = 5 * 60_000;
+/** What was fetched counts as new for so long. To ask the registry again takes a moment, when all layers are there. */
+const freshMs = 30_000;
 /** A thousand launches of an image that does not exist ask the registry once. */
 const refusalMs = 10_000;
 /** A registry that sends nothing for so long has been lost. */
