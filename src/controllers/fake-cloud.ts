@@ -29,6 +29,8 @@ export interface FakeCloud {
   readonly machines: ReadonlyMap<string, Machine>;
   /** What stands around machines, by scope: `firewall`, `balancer`. */
   readonly around: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Ids of those registered with the balancer of a scope. */
+  membersOf(scope: string): readonly string[];
   /** Zones that have no room. */
   readonly fullZones: Set<string>;
   /** From now on the call is answered with an error of this code, or with this; without one it is carried out again. */
@@ -233,6 +235,7 @@ export function createFakeCloud({
     keysUsed,
     machines,
     around,
+    membersOf: (scope) => [...(registered.get(scope) ?? [])],
     fullZones,
     refuse(api, why) {
       if (why === undefined) refusals.delete(api);

@@ -2,6 +2,7 @@
 import type { Machine } from '../../clouds/cloud.ts';
 import { again } from '../../runtime/controller.ts';
 import type { Backoff } from '../backoff.ts';
+import { findCondition } from '../conditions.ts';
 import type { Standing } from '../status.ts';
 import { fabricOfNode } from './fabric.ts';
 import type { NodeControllerOptions, Pass } from './pass.ts';
@@ -10,7 +11,7 @@ import { settled, stateReason, type Verdict } from './verdict.ts';
 /** How often the firewall of a standalone Node is looked at when nothing happens. */
 const restLookMs = 600_000;
 
-/** So long a first answer is waited for. */
+/** So long a first answer is waited for, and a node that starts may be unwell before it is told of. */
 const firstAnswerMs = 60_000;
 
 /** A machine that does not get well for so long after it was made is unhealthy, and no longer starting. */
@@ -19,6 +20,8 @@ const startingMs = 600_000;
 interface State {
   readonly state: 'well' | 'unwell' | 'unknown';
   readonly why?: string;
+  /** Milliseconds since the epoch; since when the operator sees it so. */
+  readonly since?: number;
   /** When to look again though nothing changes. */
   readonly againInMs?: number;
 }
@@ -48,39 +51,54 @@ export function createFollow(options: NodeControllerOptions, launches: Backoff) 
     }
     if (belonging.network === undefined)
       await fabricOfNode({ node, belonging, open, fabrics, goal: 'wish', anew, signal: pass.signal });
-    const { state, why, againInMs } = stateOf(pass, machine);
+    const found = stateOf(pass, machine);
     region.unwatch(key);
-    if (state === 'well') {
+    if (found.state === 'well') {
       launches.goesWell(key);
-      const ready = settled('Ready', readyStanding(machine, why));
+      const ready = settled('Ready', standingOf(machine, 'Ready', found.why));
       // Nobody else looks at the firewall of a Node without a Network.
       return belonging.network === undefined ? { ...ready, next: again(restLookMs, 'at rest') } : ready;
     }
-    const { phase } = node.status;
-    const next = againInMs === undefined ? {} : { next: again(againInMs, 'its health is not known') };
-    if (state === 'unknown' && phase === 'Ready')
-      return { ...settled('Ready', readyStanding(machine)), ...next };
-    const message = `machine ${machine.id} runs; ${why}`;
-    const youngForMs = Date.parse(machine.createdAt) + startingMs - clock.now();
-    const hasServed = phase === 'Ready' || phase === 'Unhealthy';
-    if (hasServed || (state === 'unwell' && youngForMs <= 0))
-      return { ...settled('Unhealthy', { kind: 'working', reason: 'Unhealthy', message }), ...next };
-    const starting = settled('Starting', { kind: 'working', reason: 'Starting', message });
-    return state === 'unwell'
-      ? { ...starting, next: again(youngForMs, 'starting') }
-      : { ...starting, ...next };
+    const { phase, conditions } = node.status;
+    if (phase !== 'Ready' && phase !== 'Unhealthy') return starting(machine, found);
+    const next = found.againInMs === undefined ? {} : { next: again(found.againInMs, 'not answered yet') };
+    if (found.state === 'unwell')
+      return { ...settled('Unhealthy', standingOf(machine, 'Unhealthy', found.why)), ...next };
+    // It stays what it was, in the same words.
+    const standing = standingOf(machine, phase, found.why);
+    const said = findCondition(conditions, 'Ready')?.message;
+    const isSame = said?.startsWith(standingOf(machine, phase).message) === true;
+    return { ...settled(phase, isSame ? { ...standing, message: said } : standing), ...next };
   }
 
-  /** Written again only when something else is to be said. */
-  function readyStanding(machine: Machine, note?: string): Standing {
-    const message = `machine ${machine.id} runs${note === undefined ? '' : `; ${note}`}`;
-    return { kind: 'ready', reason: 'Ready', message };
+  /** It has not served yet. */
+  function starting(machine: Machine, { state, why, since, againInMs }: State): Verdict {
+    const youngForMs = Date.parse(machine.createdAt) + startingMs - clock.now();
+    if (state === 'unwell' && youngForMs <= 0)
+      return settled('Unhealthy', standingOf(machine, 'Unhealthy', why));
+    const waits = [againInMs, ...(state === 'unwell' ? [youngForMs] : [])];
+    const tellInMs = since === undefined ? undefined : since + firstAnswerMs - clock.now();
+    if (tellInMs !== undefined && tellInMs > 0) waits.push(tellInMs);
+    const wait = Math.min(...waits.filter((ms) => ms !== undefined));
+    return {
+      ...settled('Starting', standingOf(machine, 'Starting', why)),
+      ...(Number.isFinite(wait) && { next: again(wait, 'starting') }),
+      isNews: tellInMs !== undefined && tellInMs <= 0,
+    };
+  }
+
+  function standingOf({ id }: Machine, reason: 'Ready' | 'Starting' | 'Unhealthy', more?: string): Standing {
+    const message = `machine ${id} runs${more === undefined ? '' : `; ${more}`}`;
+    return { kind: reason === 'Ready' ? 'ready' : 'working', reason, message };
   }
 
   /** What the operator sees for itself can only make it worse; else its balancer says how it is, where it has one. */
   function stateOf(pass: Pass, machine: Machine): State {
     const finding = health.of(pass.key);
-    if (finding?.health === 'unhealthy') return { state: 'unwell', why: finding.reason ?? 'it is unhealthy' };
+    if (finding?.health === 'unhealthy') {
+      const { reason = 'it is unhealthy', since } = finding;
+      return { state: 'unwell', why: reason, since };
+    }
     const balanced = inBalancer(pass, machine);
     if (balanced !== undefined) return balanced;
     if (finding === undefined || finding.health === 'healthy') return { state: 'well' };
