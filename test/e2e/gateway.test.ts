@@ -61,7 +61,11 @@ async function stage(gateway: unknown, kubeconfig?: string) {
     resources,
     align: async (places: readonly SeenPlace[] = [place('virginia')]) => {
       if (!seen.parsed.ok) throw new Error(seen.parsed.message);
-      const report = await gateways.align(seen, seen.parsed.value, places, { dryRun: false, signal });
+      const report = await gateways.align(seen, seen.parsed.value, places, {
+        dryRun: false,
+        anew: false,
+        signal,
+      });
       seen = report.seen;
       return report;
     },

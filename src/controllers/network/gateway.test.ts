@@ -58,8 +58,8 @@ async function stage() {
     clock,
     api,
     resources,
-    align: async (places: readonly SeenPlace[] = both, dryRun = false) => {
-      const report = await gateways.align(seen, parsed(), places, { dryRun, signal });
+    align: async (places: readonly SeenPlace[] = both, { dryRun = false, anew = false } = {}) => {
+      const report = await gateways.align(seen, parsed(), places, { dryRun, anew, signal });
       seen = report.seen;
       return report;
     },
@@ -169,6 +169,12 @@ describe('a gateway that is wished', () => {
       'get poddisruptionbudgets chains/dev-gateway',
       'get services chains/dev-gateway',
     ]);
+  });
+
+  it('is looked at when somebody asks', async () => {
+    const on = await settled();
+    await on.align(both, { anew: true });
+    expect(on.callsMade()).toHaveLength(4);
   });
 
   it('is not written again by an operator that starts anew', async () => {
@@ -410,7 +416,7 @@ describe('a dry run', () => {
   it('tells what would be made, changed and removed, and does nothing', async () => {
     const on = await stage();
     const verbs = async (places?: readonly SeenPlace[]) =>
-      (await on.align(places, true)).steps.map(({ verb, kind }) => `${verb} ${kind}`);
+      (await on.align(places, { dryRun: true })).steps.map(({ verb, kind }) => `${verb} ${kind}`);
     expect(await verbs()).toEqual([
       'create Service',
       'create ConfigMap',

@@ -43,7 +43,10 @@ export interface SeenPlace extends GatewayPlace {
 }
 
 export interface GatewayLook {
+  /** Only look, and tell the steps. */
   readonly dryRun: boolean;
+  /** Somebody asked for a look now. */
+  readonly anew: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -108,10 +111,10 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
     network: Network,
     places: readonly SeenPlace[],
     service: GatewayObject,
-    { dryRun, signal }: GatewayLook,
+    { dryRun, anew, signal }: GatewayLook,
   ): Promise<GatewayReport> {
     const { metadata } = before;
-    const memory = await recall(metadata, signal);
+    const memory = await recall(metadata, { anew, signal });
     for (const part of PARTS) {
       const found = memory.found[part];
       if (found !== undefined && isOthers(found, metadata)) {
@@ -169,10 +172,13 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
   }
 
   /** What there is: as seen last, or looked at anew when that is long ago or was still changing. */
-  async function recall(metadata: Seen<Network>['metadata'], signal: AbortSignal): Promise<Memory> {
+  async function recall(
+    metadata: Seen<Network>['metadata'],
+    { anew, signal }: Omit<GatewayLook, 'dryRun'>,
+  ): Promise<Memory> {
     const memory = memories.get(keyOf(metadata));
     const now = clock.monotonic();
-    if (memory !== undefined && now - memory.lookedAt < lookPauseMs(memory)) {
+    if (memory !== undefined && !anew && now - memory.lookedAt < lookPauseMs(memory)) {
       return memory;
     }
     const name = { namespace: metadata.namespace, name: gatewayName(metadata.name) };
@@ -240,7 +246,7 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
       return { seen, endpoints: [], steps: [] };
     }
     memories.delete(keyOf(metadata));
-    const memory = await recall(metadata, signal);
+    const memory = await recall(metadata, { anew: true, signal });
     const steps = await removeParts(metadata, memory, PARTS, { dryRun, signal });
     return { seen: dryRun ? seen : await annotate(seen, null, signal), endpoints: [], steps };
   }
@@ -249,7 +255,7 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
     metadata: Seen<Network>['metadata'],
     memory: Memory,
     parts: readonly Part[],
-    { dryRun, signal }: GatewayLook,
+    { dryRun, signal }: Omit<GatewayLook, 'anew'>,
   ): Promise<readonly PlanStep[]> {
     const steps: PlanStep[] = [];
     for (const part of parts) {
