@@ -15,7 +15,17 @@ import { CLOUDS } from '../clouds/index.ts';
 import { scopeKeyOf } from './belonging.ts';
 
 /** What can be asked of the fake cloud, and refused by it. */
-type Api = 'verify' | 'list' | 'pin' | 'resolve' | 'launch' | 'remove' | 'release' | 'observe' | 'run';
+type Api =
+  | 'verify'
+  | 'list'
+  | 'pin'
+  | 'resolve'
+  | 'launch'
+  | 'remove'
+  | 'release'
+  | 'observe'
+  | 'owners'
+  | 'run';
 
 export interface FakeCloud {
   /** Takes the specs of a real cloud; everything behind `open` is here. */
@@ -57,6 +67,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
   const machines = new Map<string, Machine>();
   const launched = new Map<string, readonly string[]>();
   const around = new Map<string, Set<string>>();
+  const owners = new Map<string, Owner>();
   const registered = new Map<string, Set<string>>();
   const scopes = new Map<string, Owner>();
   const effects = new WeakMap<Step, () => void>();
@@ -124,6 +135,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
     const here = around.get(key) ?? new Set<string>();
     const pool = registered.get(key) ?? new Set<string>();
     around.set(key, here);
+    owners.set(key, goal.scope.owner);
     scopes.set(key, goal.scope.owner);
     registered.set(key, pool);
     const has = (kind: string) => resources.some((resource) => resource.kind === kind);
@@ -155,7 +167,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
     ];
   }
 
-  const openIn = (region: string): CloudSession => ({
+  const openIn = (region: string, cluster: string): CloudSession => ({
     region,
     machines: {
       batchLimit,
@@ -163,7 +175,7 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
         call('list');
         if (lagging) return [];
         moveOn();
-        return [...machines.values()];
+        return [...machines.values()].filter(({ owner }) => owner.cluster === cluster);
       },
       read: async (ids) => ids.flatMap((id) => machines.get(id) ?? []),
       pin: async (spec) => {
@@ -186,7 +198,10 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
       },
       release: async (ids) => {
         call('release', ids.join(' '));
-        for (const id of ids) machines.delete(id);
+        for (const id of ids) {
+          const machine = machines.get(id);
+          if (machine !== undefined) machines.set(id, { ...machine, owner: { cluster: '' } });
+        }
       },
     },
     fabric: {
@@ -208,9 +223,9 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
     close() {},
   });
 
-  const open: Cloud['open'] = async ({ region, secret }) => {
+  const open: Cloud['open'] = async ({ region, secret, cluster }) => {
     keysUsed.push(secret?.get('aws_access_key_id')?.reveal() ?? '');
-    return openIn(region);
+    return openIn(region, cluster);
   };
 
   return {

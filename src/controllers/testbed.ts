@@ -32,12 +32,13 @@ const SECRETS: ResourceDefinition = {
 
 export type Testbed = Awaited<ReturnType<typeof setUp>>;
 
-/** With the Secret `keys` and the CloudCredential `cred`, unless `bare`. */
+/** With the Secret `keys` and the CloudCredential `cred`, unless `bare`. `windowMs`: the read-lag window. */
 export async function setUp({
   zones = ['z1', 'z2', 'z3'],
   batchLimit = 100,
   paused = false,
   bare = false,
+  windowMs = readLagMs,
 } = {}) {
   const clock = createFakeClock();
   const api = createFakeApi(() => clock.now());
@@ -69,7 +70,7 @@ export async function setUp({
       nodeConcurrency: 8,
       inventory: { busyMs: 1_000, restMs: 60_000 },
       sweep: { intervalMs: 600_000, graceMs: 600_000 },
-      readLagMs,
+      readLagMs: windowMs,
       clouds: { aws: cloud.cloud },
       random: () => 1,
       clock,
