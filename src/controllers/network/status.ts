@@ -8,7 +8,6 @@ import {
   type PlanStep,
 } from '../../api/network-status.ts';
 import type { Node } from '../../api/node.ts';
-import type { FabricView } from '../../clouds/cloud.ts';
 import { type NodePlan, summarize } from '../../planning/nodes.ts';
 import { findCondition, isConditionTrue } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
@@ -31,47 +30,50 @@ export async function writeNetworkStatus(
   await writeStatus(networkResource, seen, { before, after, signal });
 }
 
+/** A placement that could not be looked at now is shown as it was seen last, if need be by an earlier operator. */
 export function tallied(network: Network, sites: readonly Site[]): NetworkStatus {
   const all = sites.flatMap(({ nodes: here }) => here);
   const { name } = network.metadata;
   const ports = network.spec.balancer?.ports ?? [];
-  const resources = sites.flatMap((site) =>
-    (viewOf(site)?.resources ?? []).map(({ kind, name: called, id }) => ({
-      placement: site.name,
-      kind,
-      name: called,
-      id,
-    })),
-  );
+  const seen = sites.map((site) => ({ site, around: aroundOf(site, network.status) }));
   return {
     desiredReplicas: sites.reduce((sum, site) => sum + site.desired, 0),
     replicas: all.length,
-    readyReplicas: all.filter((seen) => factsOf(seen).ready).length,
+    readyReplicas: all.filter((node) => factsOf(node).ready).length,
     selector: `${LABELS.network}=${name}`,
     revision: sites.find(({ wished }) => wished)?.revision ?? '',
-    placements: sites.map((site) => {
-      const { name: called, desired, revision, nodes: here } = site;
-      const view = viewOf(site);
-      return {
-        name: called,
-        desired,
-        ready: here.filter((seen) => factsOf(seen).ready).length,
-        updated: here.filter((seen) => factsOf(seen).revision === revision).length,
-        ...(view?.network && { network: view.network.found }),
-        ...(view?.balancer && { balancer: { ...view.balancer } }),
-      };
-    }),
-    resources: resources.slice(0, MAX_RESOURCES),
-    endpoints: sites.flatMap((site) => {
-      const address = viewOf(site)?.balancer?.address;
-      return address === undefined ? [] : ports.map(({ port }) => `${address}:${port}`);
-    }),
+    placements: seen.map(({ site: { name: called, desired, revision, nodes: here }, around }) => ({
+      name: called,
+      desired,
+      ready: here.filter((node) => factsOf(node).ready).length,
+      updated: here.filter((node) => factsOf(node).revision === revision).length,
+      ...(around.network !== undefined && { network: around.network }),
+      ...(around.balancer && { balancer: { ...around.balancer } }),
+    })),
+    resources: seen.flatMap(({ around }) => around.resources).slice(0, MAX_RESOURCES),
+    endpoints: seen.flatMap(({ around: { balancer } }) =>
+      balancer === undefined ? [] : ports.map(({ port }) => `${balancer.address}:${port}`),
+    ),
   };
 }
 
-/** A placement that could not be looked at now is shown as it was seen last. */
-function viewOf({ aligned, lastView }: Site): FabricView | undefined {
-  return aligned?.view ?? lastView;
+type PlacementStatus = NonNullable<NetworkStatus['placements']>[number];
+
+interface Around extends Pick<PlacementStatus, 'network' | 'balancer'> {
+  readonly resources: NonNullable<NetworkStatus['resources']>;
+}
+
+function aroundOf({ name: placement, aligned, lastView }: Site, before: NetworkStatus): Around {
+  const view = aligned?.view ?? lastView();
+  if (view === undefined) {
+    const resources = (before.resources ?? []).filter((one) => one.placement === placement);
+    return { ...before.placements?.find(({ name }) => name === placement), resources };
+  }
+  return {
+    ...(view.network && { network: view.network.found }),
+    ...(view.balancer && { balancer: view.balancer }),
+    resources: view.resources.map(({ kind, name, id }) => ({ placement, kind, name, id })),
+  };
 }
 
 export function standingOf(sites: readonly Site[], plan: NodePlan, missing: readonly Site[]): Standing {

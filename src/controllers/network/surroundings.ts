@@ -5,7 +5,7 @@ import { fabricWish } from '../../planning/fabric-wish.ts';
 import { machinesOf } from '../../planning/machine.ts';
 import { scopeKeyOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
-import { recordOf } from '../launch/record.ts';
+import { readableRecordOf } from '../launch/record.ts';
 import type { Shared } from '../shared.ts';
 import { troubleOf } from '../trouble.ts';
 import type { Memories } from './memory.ts';
@@ -136,7 +136,7 @@ export function createSurroundings(options: Shared, memories: Memories) {
 
 function membersOf({ nodes: here }: Site, region: RegionInventory): string[] {
   return here.flatMap((seen) => {
-    const record = recordOf(seen);
+    const record = readableRecordOf(seen);
     if (record === undefined || seen.metadata.deletionTimestamp !== undefined || !seen.parsed.ok) return [];
     const { machine } = machinesOf(
       record,
