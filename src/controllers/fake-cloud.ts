@@ -67,7 +67,6 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
   const machines = new Map<string, Machine>();
   const launched = new Map<string, readonly string[]>();
   const around = new Map<string, Set<string>>();
-  const owners = new Map<string, Owner>();
   const registered = new Map<string, Set<string>>();
   const scopes = new Map<string, Owner>();
   const effects = new WeakMap<Step, () => void>();
@@ -79,6 +78,10 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
 
   function call(api: Api, more = ''): void {
     calls.push(more === '' ? api : `${api} ${more}`);
+    refuseIfTold(api);
+  }
+
+  function refuseIfTold(api: Api): void {
     const why = refusals.get(api);
     if (why !== undefined) throw why();
   }
@@ -135,7 +138,6 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
     const here = around.get(key) ?? new Set<string>();
     const pool = registered.get(key) ?? new Set<string>();
     around.set(key, here);
-    owners.set(key, goal.scope.owner);
     scopes.set(key, goal.scope.owner);
     registered.set(key, pool);
     const has = (kind: string) => resources.some((resource) => resource.kind === kind);
@@ -214,7 +216,10 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
         call('run', `${step.verb} ${step.kind}`);
         effects.get(step)?.();
       },
-      owners: async () => [...scopes].flatMap(([key, owner]) => (around.get(key)?.size ? [owner] : [])),
+      owners: async () => {
+        refuseIfTold('owners');
+        return [...scopes].flatMap(([key, owner]) => (around.get(key)?.size ? [owner] : []));
+      },
     },
     verify: async () => {
       call('verify');

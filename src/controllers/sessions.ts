@@ -258,8 +258,15 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 }
 
-/** Regions in which something may have been made with the credential. */
+/** Regions in which something may have been made with the credential. Throws CredentialTrouble when nobody can read them. */
 export function notedRegions({ metadata }: Seen<CloudCredential>): readonly string[] {
   const annotation = metadata.annotations?.[ANNOTATIONS.regions];
-  return annotation === undefined ? [] : regionList.parse(JSON.parse(annotation));
+  if (annotation === undefined) return [];
+  try {
+    return regionList.parse(JSON.parse(annotation));
+  } catch (cause) {
+    const where = `metadata.annotations[${ANNOTATIONS.regions}]`;
+    const message = `${where} of CloudCredential ${keyOf(metadata)}: not a JSON list of regions; restore it`;
+    throw new CredentialTrouble('Invalid', message, { cause });
+  }
 }

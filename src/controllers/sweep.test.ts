@@ -1,10 +1,11 @@
 /** What carries our tag and has no object behind it goes, after a grace time, and never many at once. Both are ten minutes here. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ANNOTATIONS } from '../api/names.ts';
-import { networkSpec, setUp, type Testbed } from './testbed.ts';
+import { conditionOf, networkSpec, parsedOf, setUp, type Testbed } from './testbed.ts';
 
 const sweepMs = 600_000;
 const graceMs = 600_000;
+const another = { namespace: 'ns', name: 'another' };
 const owner = { cluster: 'c1', network: 'ns/gone', placement: 'here' };
 
 async function withRegion(): Promise<Testbed> {
@@ -100,10 +101,47 @@ test('nothing is swept on a list that was not read to its end', async () => {
   expect(alive(bed)).toEqual(['m-1', 'lost-0']);
 });
 
-test('nor while a Node carries a record that cannot be read: it may claim anything', async () => {
+test('nor while a Node of the namespace carries a record that cannot be read: it may claim anything', async () => {
   const bed = await withRegion();
   await bed.makeNode({ [ANNOTATIONS.launch]: 'not what the operator writes' });
   plant(bed, 1);
   await bed.run(4 * sweepMs);
   expect(alive(bed)).toContain('lost-0');
+});
+
+test('nor is that of another namespace any hindrance', async () => {
+  const bed = await withRegion();
+  await bed.makeNode({ [ANNOTATIONS.launch]: 'not what the operator writes' });
+  bed.cloud.plant({
+    id: 'far',
+    owner: { ...owner, network: 'far/gone' },
+    launch: { token: 'far', index: 0 },
+  });
+  await bed.run(4 * sweepMs);
+  expect(alive(bed)).not.toContain('far');
+});
+
+describe('what cannot be looked at holds up nothing else', () => {
+  test('a CloudCredential whose regions cannot be read', async () => {
+    const bed = await withRegion();
+    await bed.server.credentials.create({
+      metadata: { ...another, annotations: { [ANNOTATIONS.regions]: 'us-east-1' } },
+      spec: { aws: { source: 'Secret', secretRef: { name: 'keys' } } },
+    });
+    plant(bed, 1);
+    await bed.run(4 * sweepMs);
+    expect(alive(bed)).toEqual(['m-1']);
+    expect(conditionOf(parsedOf(await bed.server.credentials.get(another)), 'Stalled')).toMatchObject({
+      reason: 'Invalid',
+      message: expect.stringContaining('metadata.annotations[peerage.dev/regions]'),
+    });
+  });
+
+  test('surroundings that one may not list', async () => {
+    const bed = await withRegion();
+    bed.cloud.refuse('owners', 'unauthorized');
+    plant(bed, 1);
+    await bed.run(4 * sweepMs);
+    expect(alive(bed)).toEqual(['m-1']);
+  });
 });

@@ -150,7 +150,7 @@ export function conditionOf(
   return status.conditions?.find((condition) => condition.type === type);
 }
 
-function parsedOf<T>(seen: Seen<T> | undefined): T {
+export function parsedOf<T>(seen: Seen<T> | undefined): T {
   if (seen === undefined) throw new Error('it is not there');
   if (!seen.parsed.ok) throw new Error(seen.parsed.message);
   return seen.parsed.value;

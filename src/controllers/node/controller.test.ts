@@ -1,7 +1,7 @@
 /** One Node, one machine. */
 import { describe, expect, test } from 'vitest';
 import { ANNOTATIONS } from '../../api/names.ts';
-import { conditionOf, readLagMs, setUp, type Testbed } from '../testbed.ts';
+import { conditionOf, networkSpec, readLagMs, setUp, type Testbed } from '../testbed.ts';
 
 const machines = ({ cloud }: Testbed) =>
   [...cloud.machines.values()].map(({ id, state }) => `${id} ${state}`);
@@ -184,4 +184,34 @@ test('a machine that is in no list and unknown by its id is replaced after the r
   bed.cloud.setLag(false);
   await bed.run(150_000);
   expect(machines(bed)).toEqual(['m-2 running']);
+});
+
+test('a Node whose launch record cannot be read says so, launches and removes nothing, and holds up no other', async () => {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNetwork(networkSpec(2));
+  await bed.run(10_000);
+  const [spoilt] = await bed.nodes();
+  const { name = '' } = spoilt?.metadata ?? {};
+  const annotate = (launch: string | undefined) =>
+    bed.server.nodes.patch(
+      { namespace: 'ns', name },
+      { metadata: { annotations: { [ANNOTATIONS.launch]: launch } } },
+      { type: 'merge' },
+    );
+  await annotate('not what the operator writes');
+  await bed.changeNetwork({ spec: { replicas: 3 } });
+  await bed.run(60_000);
+  expect(conditionOf(await bed.node(name), 'Stalled')).toMatchObject({
+    reason: 'Invalid',
+    message: expect.stringContaining('metadata.annotations[peerage.dev/launch]'),
+  });
+  expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({ reason: 'NodesStalled' });
+  expect(bed.cloud.calledTimes('remove')).toBe(0);
+  expect(machines(bed)).toHaveLength(3);
+  expect(bed.errors).toEqual([]);
+  await annotate(spoilt?.metadata.annotations?.[ANNOTATIONS.launch]);
+  await bed.run(60_000);
+  expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ status: 'True' });
+  expect(machines(bed)).toHaveLength(3);
 });

@@ -8,7 +8,7 @@ import { done, type Outcome } from '../../runtime/controller.ts';
 import { createBackoff, type Held } from '../backoff.ts';
 import { belongingOf, scopeKeyOf } from '../belonging.ts';
 import type { Seen } from '../kinds.ts';
-import { recordOf } from '../launch/record.ts';
+import { isRecordUnreadable, readableRecordOf, recordOf } from '../launch/record.ts';
 import type { Standing } from '../status.ts';
 import { troubleOf } from '../trouble.ts';
 import { createBringUp } from './bring-up.ts';
@@ -19,6 +19,8 @@ import { troubled, type Verdict, waiting } from './verdict.ts';
 
 /** A machine that ends sooner after it was Ready is one more failure in a row: what runs on it may be what ends it. */
 const lastingReadyMs = 600_000;
+
+const unreadableRecord = `metadata.annotations[${ANNOTATIONS.launch}]: not what the operator wrote, so nothing is launched or removed; restore it, or remove it once the machine of this Node is gone`;
 
 /** What is known before any cloud is asked. */
 type Begun = Omit<Pass, 'record' | 'region' | 'open' | 'found'>;
@@ -55,11 +57,8 @@ export function createNodeController(options: NodeControllerOptions) {
       }
       return done;
     }
-    if (!seen.parsed.ok) {
-      const standing: Standing = { kind: 'stalled', reason: 'Invalid', message: seen.parsed.message };
-      await writeNodeStatus(options, seen, undefined, { phase: 'Failed', standing, next: done }, signal);
-      return done;
-    }
+    if (!seen.parsed.ok) return await tellInvalid(seen, seen.parsed.message, signal);
+    if (isRecordUnreadable(seen)) return await tellInvalid(seen, unreadableRecord, signal);
     const node = seen.parsed.value;
     const leaving = seen.metadata.deletionTimestamp !== undefined;
     if (leaving && !hasFinalizer(seen, FINALIZER)) return done;
@@ -105,6 +104,12 @@ export function createNodeController(options: NodeControllerOptions) {
     }
   }
 
+  async function tellInvalid(seen: Seen<Node>, message: string, signal: AbortSignal): Promise<Outcome> {
+    const standing: Standing = { kind: 'stalled', reason: 'Invalid', message };
+    await writeNodeStatus(options, seen, undefined, { phase: 'Failed', standing, next: done }, signal);
+    return done;
+  }
+
   /** A pass that something else woke before its time, and that meets the same trouble, is no further failure. */
   function noteTrouble(key: string, error: unknown): Held | undefined {
     const trouble = troubleOf(error, troubles.failures(key));
@@ -132,7 +137,7 @@ export function createNodeController(options: NodeControllerOptions) {
 
   /** The machine of the Node as the inventory shows it now. */
   function inventoryMachine(seen: Seen<Node>, node: Node): Machine | undefined {
-    const record = recordOf(seen);
+    const record = readableRecordOf(seen);
     if (record === undefined) return undefined;
     for (const region of inventory.regions()) {
       const { machine } = machinesOf(record, node.status.machine?.id, region.launchedBy(record.token));

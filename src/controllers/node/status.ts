@@ -2,7 +2,7 @@ import type { Node, NodeStatus } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
 import { findCondition } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
-import { recordOf } from '../launch/record.ts';
+import { readableRecordOf } from '../launch/record.ts';
 import type { Shared } from '../shared.ts';
 import { conditionsFor, writeStatus } from '../status.ts';
 import type { Verdict } from './verdict.ts';
@@ -18,7 +18,7 @@ export async function writeNodeStatus(
   const before: NodeStatus = seen.parsed.ok ? seen.parsed.value.status : {};
   const { generation } = seen.metadata;
   const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
-  const record = seen.parsed.ok ? recordOf(seen) : undefined;
+  const record = seen.parsed.ok ? readableRecordOf(seen) : undefined;
   const after: NodeStatus = {
     observedGeneration: generation,
     phase,
