@@ -75,3 +75,18 @@ test('a lost race is told nowhere', async () => {
   await bed.run(500);
   expect(conditionOf(await bed.node(), 'Ready')?.reason).not.toBe('InternalError');
 });
+
+test('a launch that fails before its call, for a reason of our own, is tried again ever more slowly', async () => {
+  const bed = await setUp();
+  await bed.makeNode();
+  bed.cloud.refuse('resolve', defect);
+  bed.startOperator();
+  await bed.run(60_000);
+  // After 1, 2, 4, 8, 16 and 32 s.
+  expect(bed.cloud.calledTimes('resolve')).toBeLessThanOrEqual(7);
+  expect(bed.cloud.calledTimes('resolve')).toBeGreaterThanOrEqual(5);
+  expect(conditionOf(await bed.node(), 'Ready')).toMatchObject({
+    reason: 'InternalError',
+    message: 'the operator failed: the code has a defect; next try in 32 s',
+  });
+});

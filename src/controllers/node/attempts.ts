@@ -3,8 +3,9 @@ import { type Attachment, CloudError, type Machine } from '../../clouds/cloud.ts
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { zoneFor } from '../../planning/machine.ts';
 import { again } from '../../runtime/controller.ts';
+import { describeError } from '../../runtime/errors.ts';
 import type { Backoff } from '../backoff.ts';
-import { spell, troubleOf } from '../trouble.ts';
+import { spell, type Trouble, troubleOf } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
 import { membersAreOpen, type NodeControllerOptions, type Pass, warn } from './pass.ts';
 import { launching, pending, stateReason, type Verdict } from './verdict.ts';
@@ -13,7 +14,7 @@ import { launching, pending, stateReason, type Verdict } from './verdict.ts';
 const hopMs = 1_000;
 
 export function createAttempts(options: NodeControllerOptions, launches: Backoff) {
-  const { fabrics, bursts, launcher } = options;
+  const { fabrics, bursts, launcher, logger } = options;
 
   async function launch(pass: Pass, { attempt }: { readonly attempt: number }): Promise<Verdict> {
     const { key, region, open, belonging, record, node, anew, signal } = pass;
@@ -22,9 +23,7 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
     if (bursts.isRunning(belonging.network)) return pending('waiting for the Nodes made with it');
     const failure = launcher.takeFailure(key);
     if (failure !== undefined) {
-      const trouble = troubleOf(failure, launches.failures(key));
-      if (trouble === undefined) throw failure;
-      launches.fail(key, trouble);
+      launches.fail(key, troubleOf(failure, launches.failures(key)) ?? ownTrouble(key, failure));
     }
     const held = launches.of(key);
     if (held !== undefined && held.waitMs > 0) {
@@ -62,6 +61,19 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
       ...(record && { former: record.token }),
     });
     return pending(`to be launched in ${zone}`);
+  }
+
+  /** Thrown it would wait for the queue alone, and each batch that comes to an end wakes its Nodes at once. */
+  function ownTrouble(key: string, failure: Error): Trouble {
+    const error = describeError(failure);
+    logger.error({ node: key, error }, 'launch failed');
+    const retryAfterMs = Math.min(1_000 * 2 ** Math.min(launches.failures(key), 10), 300_000);
+    return {
+      reason: 'InternalError',
+      message: `the operator failed: ${error}`,
+      stalled: false,
+      retryAfterMs,
+    };
   }
 
   /** The launch of this Node is over without a machine; the next one has a new token. */
