@@ -135,6 +135,40 @@ describe('replacing what is of a former revision', () => {
     });
   });
 
+  const fresh = { ready: false };
+  test.for([
+    { wished: 1, nodes: [node(0, old), node(1, old), node(2, fresh)], going: ['node-a1'] },
+    { wished: 2, nodes: [node(0, old), node(1, old), node(2, old), node(3, fresh)], going: ['node-a2'] },
+    {
+      wished: 1,
+      nodes: [node(0, old), node(1, old), node(2, old), node(3, fresh)],
+      going: ['node-a2', 'node-a1'],
+    },
+    { wished: 1, nodes: [node(0, old), node(1, fresh), node(2, fresh)], going: ['node-a2'] },
+    {
+      wished: 1,
+      nodes: [node(0, { ...old, ready: false }), node(1, old), node(2, fresh)],
+      going: ['node-a0'],
+    },
+    {
+      wished: 1,
+      nodes: [node(0, old), node(1, { ...old, ready: false }), node(2), node(3)],
+      going: ['node-a1', 'node-a0', 'node-a3'],
+    },
+    { wished: 0, nodes: [node(0, old), node(1, fresh)], going: ['node-a0', 'node-a1'] },
+  ])(
+    'a smaller number in the middle of it leaves $wished Ready and the newcomer: $going go',
+    ({ wished, nodes, going }) => {
+      const { remove, create, now } = plan(nodes, wish(wished));
+      expect(names(remove)).toEqual(going);
+      expect([create, now]).toEqual([[], {}]);
+      const left = nodes.filter(({ name }) => !going.includes(name));
+      expect(left.filter(({ ready }) => ready).length).toBeGreaterThanOrEqual(wished);
+      // What is left is left alone until the newcomer is Ready.
+      expect(plan(left, wish(wished)).remove).toEqual([]);
+    },
+  );
+
   test('comes to its end in as many rounds as there are Nodes, and never serves with fewer', () => {
     let nodes: readonly NodeFacts[] = [node(0, old), node(1, old), node(2, old)];
     const serving: number[] = [];
