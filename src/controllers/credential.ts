@@ -39,6 +39,7 @@ export function createCredentialController(options: CredentialControllerOptions)
     holdSecrets,
     sessions,
     inventory,
+    tell,
     clock,
     onChanged,
   } = options;
@@ -73,7 +74,7 @@ export function createCredentialController(options: CredentialControllerOptions)
       const standing: Standing = {
         kind: 'working',
         reason: 'InUse',
-        message: `still used by ${tell(users)}`,
+        message: `still used by ${listed(users)}`,
       };
       await write(seen, { ...found(seen), usedBy: users.length }, standing, signal);
       return done;
@@ -234,6 +235,7 @@ export function createCredentialController(options: CredentialControllerOptions)
     const before: CloudCredentialStatus = seen.parsed.ok ? seen.parsed.value.status : {};
     const { generation: observedGeneration } = seen.metadata;
     const now = clock.now();
+    tell({ object: seen, before: before.conditions, standing });
     const standings = conditionsFor(before.conditions, standing, { generation: observedGeneration, now });
     const kept: Condition[] = [...standings.filter(({ type }) => type !== 'Protected')];
     const [protection] = setCondition(
@@ -275,7 +277,7 @@ export function createCredentialController(options: CredentialControllerOptions)
     } as const;
   }
 
-  function tell(users: readonly string[]): string {
+  function listed(users: readonly string[]): string {
     const more = users.length - usersTold;
     return `${users.slice(0, usersTold).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   }

@@ -29,6 +29,7 @@ import { createRemover } from './remover.ts';
 import { createSessions } from './sessions.ts';
 import type { Shared } from './shared.ts';
 import { createSweep } from './sweep.ts';
+import { createTelling } from './telling.ts';
 import { createWaking } from './waking.ts';
 
 export interface OperatorOptions {
@@ -99,6 +100,7 @@ export function createOperator(options: OperatorOptions): Operator {
     reportingController: 'peerage.dev/operator',
     reportingInstance: identity,
   });
+  const tell = createTelling({ ...caches, events });
   const sessions = createSessions({
     ...caches,
     clouds,
@@ -141,6 +143,7 @@ export function createOperator(options: OperatorOptions): Operator {
     remover: createRemover({ clock, logger, onFailure: (id) => waking.ownersOf({ id }) }),
     bursts: createBursts(waking.nodesOf),
     events,
+    tell,
     cluster,
     paused,
     readLagMs,
@@ -225,7 +228,7 @@ export function createOperator(options: OperatorOptions): Operator {
           {
             concurrency: 4,
             reconcile: credentialController.reconcile,
-            onFailure: tellInternalError(credentials, caches.credentialResource, clock),
+            onFailure: tellInternalError(credentials, caches.credentialResource, { tell, clock }),
           },
           signal,
         ),
@@ -234,7 +237,7 @@ export function createOperator(options: OperatorOptions): Operator {
           {
             concurrency: 8,
             reconcile: networkController.reconcile,
-            onFailure: tellInternalError(networks, caches.networkResource, clock),
+            onFailure: tellInternalError(networks, caches.networkResource, { tell, clock }),
           },
           signal,
         ),
@@ -243,7 +246,7 @@ export function createOperator(options: OperatorOptions): Operator {
           {
             concurrency: options.nodeConcurrency,
             reconcile: nodeController.reconcile,
-            onFailure: tellInternalError(nodes, caches.nodeResource, clock),
+            onFailure: tellInternalError(nodes, caches.nodeResource, { tell, clock }),
           },
           signal,
         ),

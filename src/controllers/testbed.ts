@@ -21,6 +21,23 @@ export const namespace = 'ns';
 /** Default read-lag window of the operator here. */
 export const readLagMs = 20_000;
 
+interface KubeEvent extends KubeObject {
+  readonly type: string;
+  readonly reason: string;
+  readonly note: string;
+  readonly regarding: { readonly kind: string; readonly name: string };
+  readonly series?: { readonly count: number };
+}
+
+const EVENTS: ResourceDefinition<KubeEvent> = {
+  group: 'events.k8s.io',
+  version: 'v1',
+  plural: 'events',
+  kind: 'Event',
+  namespaced: true,
+  parse: (raw: KubeEvent) => raw,
+};
+
 const SECRETS: ResourceDefinition = {
   group: '',
   version: 'v1',
@@ -121,6 +138,14 @@ export async function setUp({
     node: async (name = 'lone'): Promise<Node> => parsedOf(await server.nodes.get(named(name))),
     nodes: async (): Promise<readonly Node[]> => (await server.nodes.list()).items.map(parsedOf),
     credential: async (): Promise<CloudCredential> => parsedOf(await server.credentials.get(named('cred'))),
+    /** As `Network net InvalidRequest: its note`, oldest first. */
+    warnings: async (): Promise<readonly string[]> =>
+      (await client.resource(EVENTS).list()).items
+        .filter(({ type }) => type === 'Warning')
+        .map(
+          ({ regarding: { kind, name }, reason, note, series }) =>
+            `${kind} ${name} ${reason}: ${note}${series === undefined ? '' : ` (x${series.count})`}`,
+        ),
     /** Writes of any status since `from`, a length of `api.calls`: an object is named once for each. */
     patchesSince: (from: number) =>
       api.calls.slice(from).filter((call) => call.startsWith('patch ') && !call.includes(' events ')),

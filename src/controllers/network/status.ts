@@ -17,7 +17,7 @@ import { spell, type Trouble } from '../trouble.ts';
 import { factsOf, type Site, worstTrouble } from './site.ts';
 
 export async function writeNetworkStatus(
-  { networkResource, clock }: Pick<Shared, 'networkResource' | 'clock'>,
+  { networkResource, tell, clock }: Pick<Shared, 'networkResource' | 'tell' | 'clock'>,
   seen: Seen<Network>,
   found: NetworkStatus,
   standing: Standing,
@@ -25,6 +25,7 @@ export async function writeNetworkStatus(
 ): Promise<void> {
   const before: NetworkStatus = seen.parsed.ok ? seen.parsed.value.status : {};
   const { generation } = seen.metadata;
+  tell({ object: seen, before: before.conditions, standing });
   const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
   const after: NetworkStatus = { ...found, observedGeneration: generation, conditions };
   await writeStatus(networkResource, seen, { before, after, signal });

@@ -9,7 +9,7 @@ import type { Verdict } from './verdict.ts';
 
 /** Writes what a pass found, if it differs from what stands there. */
 export async function writeNodeStatus(
-  { nodeResource, clock }: Pick<Shared, 'nodeResource' | 'clock'>,
+  { nodeResource, tell, clock }: Pick<Shared, 'nodeResource' | 'tell' | 'clock'>,
   seen: Seen<Node>,
   machine: Machine | undefined,
   { phase, standing, trouble }: Verdict,
@@ -17,6 +17,7 @@ export async function writeNodeStatus(
 ): Promise<void> {
   const before: NodeStatus = seen.parsed.ok ? seen.parsed.value.status : {};
   const { generation } = seen.metadata;
+  tell({ object: seen, before: before.conditions, standing });
   const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
   const record = seen.parsed.ok ? readableRecordOf(seen) : undefined;
   const after: NodeStatus = {
