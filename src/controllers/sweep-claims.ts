@@ -5,6 +5,7 @@ import type { Node } from '../api/node.ts';
 import type { Machine, Owner } from '../clouds/cloud.ts';
 import { keyOf } from '../kube/object.ts';
 import { shareReplicas } from '../planning/scale.ts';
+import { isHeld } from './held.ts';
 import type { Seen } from './kinds.ts';
 import { isRecordUnreadable, readableRecordOf } from './launch/record.ts';
 
@@ -24,6 +25,12 @@ export function claimsOf(networks: readonly Seen<Network>[], nodes: readonly See
   );
   /** Where the record of some Node cannot be read: it may be that of any machine. */
   const unclear = new Set(nodes.filter(isRecordUnreadable).map(({ metadata: { namespace } }) => namespace));
+  /** Nothing of theirs may be changed; of one that cannot be read nobody knows. */
+  const held = new Set(
+    networks
+      .filter((network) => !network.parsed.ok || isHeld(network))
+      .map(({ metadata }) => keyOf(metadata)),
+  );
   /** Placements that should have Nodes, and that have any. */
   const wished = new Set(networks.flatMap(wishedPlacements));
   const populated = new Set(nodes.flatMap(placementKey));
@@ -35,6 +42,7 @@ export function claimsOf(networks: readonly Seen<Network>[], nodes: readonly See
       if (unclear.has(namespace)) return true;
       if (owner.node !== undefined) return recordless.has(owner.node);
       if (owner.network === undefined) return false;
+      if (held.has(owner.network)) return true;
       // Machines and no Node at all where Nodes are wished for: a restore is under way (NodesMissing).
       const placement = `${owner.network}/${owner.placement}`;
       return wished.has(placement) && !populated.has(placement);

@@ -6,6 +6,7 @@ import { stableJson } from '../runtime/hash.ts';
 import type { WorkQueue } from '../runtime/queue.ts';
 import { networkKeyOf } from './belonging.ts';
 import { type Caches, credentialsOfNetwork, credentialsOfNode } from './caches.ts';
+import { holdOf } from './held.ts';
 
 export interface Queues {
   readonly networks: WorkQueue;
@@ -44,10 +45,10 @@ export function createWaking(
     for (const object of [now, before])
       for (const credential of object === undefined ? [] : credentialsOfNetwork(object))
         queues.credentials.add(credential);
-    const isHeld = (object: typeof now) => object?.parsed.ok === true && object.parsed.value.spec.paused;
     const isLeaving =
       now === undefined || now.metadata.deletionTimestamp !== before?.metadata.deletionTimestamp;
-    if (isLeaving || isAsked(now, before) || isHeld(now) !== isHeld(before)) waking.nodesOf(key);
+    if (isLeaving || isAsked(now, before) || (now && holdOf(now)) !== (before && holdOf(before)))
+      waking.nodesOf(key);
   });
   nodes.onChange(({ key, type, now, before }) => {
     if (isAsked(now, before)) onAsked();

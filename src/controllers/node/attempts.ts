@@ -14,11 +14,12 @@ import { launching, pending, stateReason, type Verdict } from './verdict.ts';
 const hopMs = 1_000;
 
 export function createAttempts(options: NodeControllerOptions, launches: Backoff) {
-  const { fabrics, bursts, launcher, logger } = options;
+  const { networks, fabrics, bursts, launcher, logger } = options;
 
   async function launch(pass: Pass, { attempt }: { readonly attempt: number }): Promise<Verdict> {
     const { key, region, open, belonging, record, node, anew, signal } = pass;
     region.watch(key);
+    if (isNetworkGoing(pass)) return pending('its Network is going');
     if (launcher.isWaiting(key)) return pending('waiting for its batch');
     if (bursts.isRunning(belonging.network)) return pending('waiting for the Nodes made with it');
     const failure = launcher.takeFailure(key);
@@ -61,6 +62,11 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
       ...(record && { former: record.token }),
     });
     return pending(`to be launched in ${zone}`);
+  }
+
+  function isNetworkGoing({ belonging }: Pass): boolean {
+    const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
+    return network?.metadata.deletionTimestamp !== undefined;
   }
 
   /** Thrown it would wait for the queue alone, and each batch that comes to an end wakes its Nodes at once. */

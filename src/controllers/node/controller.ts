@@ -7,6 +7,7 @@ import { machinesOf } from '../../planning/machine.ts';
 import { done, type Outcome } from '../../runtime/controller.ts';
 import { createBackoff, type Held } from '../backoff.ts';
 import { belongingOf, scopeKeyOf } from '../belonging.ts';
+import { holdOf } from '../held.ts';
 import type { Seen } from '../kinds.ts';
 import { isRecordUnreadable, readableRecordOf, recordOf } from '../launch/record.ts';
 import type { Standing } from '../status.ts';
@@ -15,7 +16,7 @@ import { createBringUp } from './bring-up.ts';
 import type { NodeControllerOptions, Pass } from './pass.ts';
 import { writeNodeStatus } from './status.ts';
 import { createTakeDown } from './take-down.ts';
-import { troubled, type Verdict, waiting } from './verdict.ts';
+import { settled, troubled, type Verdict, waiting } from './verdict.ts';
 
 /** A machine that ends sooner after it was Ready is one more failure in a row: what runs on it may be what ends it. */
 const lastingReadyMs = 600_000;
@@ -70,8 +71,8 @@ export function createNodeController(options: NodeControllerOptions) {
     const belonging = belongingOf(node, cluster);
     if (leaving && bursts.isRunning(belonging.network)) return done;
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
-    const held = paused || (network?.parsed.ok === true && network.parsed.value.spec.paused);
-    if (held) {
+    const hold = paused ? 'Paused' : network && holdOf(network);
+    if (hold === 'Paused') {
       const standing: Standing = {
         kind: 'idle',
         reason: 'Paused',
@@ -89,7 +90,7 @@ export function createNodeController(options: NodeControllerOptions) {
     const { anew, isOther } = heed(key, seen, network);
     if (hurried.delete(key) || isOther) for (const memory of [launches, troubles]) memory.hurry(key);
     try {
-      const verdict = await pass({ key, seen, node, belonging, anew, signal });
+      const verdict = await pass({ key, seen, node, belonging, hold, anew, signal });
       if (verdict === 'gone') return done;
       // On its way out each request that is accepted may yet be refused.
       if (!leaving) troubles.forget(key);
@@ -177,8 +178,20 @@ export function createNodeController(options: NodeControllerOptions) {
     const launched = record === undefined ? [] : region.launchedBy(record.token);
     const found = machinesOf(record, node.status.machine?.id, launched);
     const now: Pass = { ...begun, record, region, open, found };
+    if (begun.hold !== undefined) return await lookOn(now);
     await removeSurplus(now);
     return leaving ? await takeDown(now) : await bringUp(now);
+  }
+
+  /** The mode of its Network is Plan: a machine that is there is followed, and nothing is changed. */
+  async function lookOn(now: Pass): Promise<Verdict> {
+    const { node, seen, found } = now;
+    if (found.machine !== undefined && seen.metadata.deletionTimestamp === undefined)
+      return await bringUp(now);
+    const { phase: before = 'Pending' } = node.status;
+    const phase = before === 'Ready' && found.machine === undefined ? 'Unhealthy' : before;
+    const message = 'the mode of its Network is Plan: nothing in the cloud is changed';
+    return settled(phase, { kind: 'idle', reason: 'PlanPending', message });
   }
 
   async function removeSurplus({ key, region, open, found, seen }: Pass): Promise<void> {
