@@ -45,6 +45,7 @@ export interface FakeCloud {
   loseNextLaunch(): void;
   /** As if somebody did it by hand. */
   end(id: string): void;
+  stop(id: string): void;
   /** It ended so long ago that the cloud does not know it any more. */
   vanish(id: string): void;
   /** A machine that runs, of whoever. */
@@ -250,6 +251,10 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
     end(id) {
       const machine = machines.get(id);
       if (machine !== undefined) machines.set(id, { ...machine, state: 'terminated' });
+    },
+    stop(id) {
+      const machine = machines.get(id);
+      if (machine !== undefined) machines.set(id, { ...machine, state: 'stopped' });
     },
     vanish: (id) => void machines.delete(id),
     plant(machine) {

@@ -65,6 +65,17 @@ describe('a machine', () => {
     }
   });
 
+  test('that somebody stopped waits for that person', async () => {
+    const bed = await ready();
+    bed.cloud.stop('m-1');
+    await bed.run(70_000);
+    expect(conditionOf(await bed.node(), 'Stalled')).toMatchObject({
+      reason: 'MachineStopped',
+      message: 'machine m-1 is stopped: start it, or delete the Node',
+    });
+    expect(machines(bed)).toEqual(['m-1 stopped']);
+  });
+
   test('whose launch had no answer is the one that the repeated call returns', async () => {
     const bed = await setUp();
     bed.cloud.loseNextLaunch();

@@ -97,7 +97,10 @@ test('for a Network that goes nothing is launched any more', async () => {
   const [node] = await bed.nodes();
   expect(node?.metadata.deletionTimestamp).toBeUndefined();
   expect(bed.cloud.calledTimes('launch')).toBe(1);
-  expect(conditionOf(node ?? { status: {} }, 'Ready')).toMatchObject({ message: 'its Network is going' });
+  expect(conditionOf(node ?? { status: {} }, 'Ready')).toMatchObject({
+    reason: 'Waiting',
+    message: 'its Network is going',
+  });
   await bed.run(600_000);
   expect((await bed.server.networks.list()).items).toEqual([]);
   expect(machines(bed)).toEqual([]);
