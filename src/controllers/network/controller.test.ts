@@ -1,5 +1,6 @@
 /** What a Network does, and what it does not do. */
 import { describe, expect, test } from 'vitest';
+import { ANNOTATIONS } from '../../api/names.ts';
 import { balancer, conditionOf, networkSpec, place, setUp, type Testbed } from '../testbed.ts';
 
 const machinesAlive = ({ cloud }: Testbed) =>
@@ -133,6 +134,66 @@ describe('machines without Nodes', () => {
     await bed.makeNetwork(networkSpec(1));
     await bed.run(15_000);
     expect(conditionOf(await bed.network(), 'Ready')?.status).toBe('True');
+  });
+});
+
+describe('a credential that belongs to another account by now', () => {
+  const changesSince = ({ cloud }: Testbed, from: number) =>
+    cloud.calls.slice(from).filter((call) => /^(launch|remove|run|pin)/.test(call));
+
+  test('has nothing made there, and nothing counted as gone from where it was made', async () => {
+    const bed = await ready(1, { balancer });
+    const stops = bed.cloud.calls.length;
+    bed.cloud.become('2');
+    await bed.changeSecret('of another account');
+    await bed.run(60_000);
+    expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({
+      reason: 'AccountChanged',
+      message: expect.stringContaining('made in account 1 by cluster c1; the credential now belongs to 2'),
+    });
+    await bed.changeNetwork({ spec: { replicas: 3 } });
+    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+    await bed.run(120_000);
+    expect((await bed.network()).metadata.finalizers).toHaveLength(1);
+    expect(changesSince(bed, stops)).toEqual([]);
+    bed.cloud.become('1');
+    await bed.changeSecret('first');
+    await bed.run(120_000);
+    expect((await bed.server.networks.list()).items).toEqual([]);
+    expect([machinesAlive(bed), standsAround(bed)]).toEqual([[], []]);
+  });
+
+  test('holds up a Network of which only surroundings are left, too', async () => {
+    const bed = await ready(1, { balancer });
+    bed.cloud.refuse('run', 'quota');
+    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+    await bed.run(60_000);
+    expect(await bed.nodes()).toEqual([]);
+    const stops = bed.cloud.calls.length;
+    bed.cloud.refuse('run');
+    bed.cloud.become('2');
+    await bed.changeSecret('of another account');
+    await bed.run(120_000);
+    expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({ reason: 'AccountChanged' });
+    expect(changesSince(bed, stops)).toEqual([]);
+  });
+
+  test('is told from one that an earlier version noted without its account', async () => {
+    const bed = await ready(1);
+    const noted = (await bed.network()).metadata.annotations?.[ANNOTATIONS.placements] ?? '';
+    const { here } = JSON.parse(noted);
+    expect(here).toMatchObject({ account: '1', cluster: 'c1' });
+    const earlier = JSON.stringify({ here: { ...here, account: undefined, cluster: undefined } });
+    const annotations = { [ANNOTATIONS.placements]: earlier };
+    await bed.server.networks.patch(
+      { namespace: 'ns', name: 'net' },
+      { metadata: { annotations } },
+      { type: 'merge' },
+    );
+    await bed.run(60_000);
+    const network = await bed.network();
+    expect(conditionOf(network, 'Ready')).toMatchObject({ reason: 'AllReady' });
+    expect(network.metadata.annotations?.[ANNOTATIONS.placements]).toBe(earlier);
   });
 });
 

@@ -8,7 +8,7 @@ import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
 import type { Standing } from '../status.ts';
 import { createMemories, heed, type Memory } from './memory.ts';
-import { annotatePlaces, notedPlaces } from './places.ts';
+import { annotatePlaces, madeIn, notedPlaces } from './places.ts';
 import { createPopulation, nodesPerPass, nodeWriters } from './population.ts';
 import { factsOf, type Site, sitesOf, worstTrouble } from './site.ts';
 import { planStatus, standingOf, tallied, troubledStanding, writeNetworkStatus } from './status.ts';
@@ -35,7 +35,8 @@ interface Pass {
 
 /** One Network: its Nodes as many as wished, of one revision, and what stands around them. */
 export function createNetworkController(options: Shared) {
-  const { networks, networkResource, nodes, nodeResource, fabrics, bursts, paused, logger } = options;
+  const { networks, networkResource, nodes, nodeResource, fabrics, bursts } = options;
+  const { cluster, paused, logger } = options;
   const memories = createMemories(options.clock);
   const surroundings = createSurroundings(options, memories);
   const carryOut = createPopulation(options, surroundings.withTrouble);
@@ -133,7 +134,9 @@ export function createNetworkController(options: Shared) {
     signal: AbortSignal,
   ): Promise<Seen<Network>> {
     const noted = new Map(notedPlaces(seen));
-    for (const { name, place, open } of sites) if (open !== undefined) noted.set(name, place);
+    for (const { name, place, open } of sites)
+      if (open !== undefined)
+        noted.set(name, madeIn(place, noted.get(name), { account: open.account, cluster }));
     return await annotatePlaces(networkResource, seen, noted, signal);
   }
 

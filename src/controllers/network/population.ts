@@ -70,7 +70,7 @@ export function createPopulation(
       if (noted.get(name)?.pinned?.revision === revision) continue;
       await withTrouble(site, async () => {
         const spec = await open.session.machines.pin(place.spec, signal);
-        noted.set(name, { ...place, pinned: { revision, spec } });
+        noted.set(name, { ...place, ...noted.get(name), pinned: { revision, spec } });
       });
     }
     return await annotatePlaces(networkResource, seen, noted, signal);

@@ -6,8 +6,9 @@ import { machinesOf } from '../../planning/machine.ts';
 import { scopeKeyOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
 import { readableRecordOf } from '../launch/record.ts';
+import type { OpenSession } from '../sessions.ts';
 import type { Shared } from '../shared.ts';
-import { troubleOf } from '../trouble.ts';
+import { CredentialTrouble, troubleOf } from '../trouble.ts';
 import type { Memories } from './memory.ts';
 import { definitionOf } from './places.ts';
 import type { Site } from './site.ts';
@@ -23,7 +24,7 @@ export interface Look {
 }
 
 export function createSurroundings(options: Shared, memories: Memories) {
-  const { sessions, inventory, fabrics, clock } = options;
+  const { sessions, inventory, fabrics, cluster, clock } = options;
   const memoryOf = ({ owner }: Site) => memories.of(owner.network ?? '');
 
   /** Runs `work`; what a cloud or a credential has against it becomes the placement's trouble, and ends its pass. */
@@ -57,11 +58,22 @@ export function createSurroundings(options: Shared, memories: Memories) {
     await withTrouble(site, async () => {
       const { credentialRef, cloud, spec } = site.place;
       const region = definitionOf({ cloud }).regionOf(spec);
-      site.open = await sessions.open({ credentialRef, namespace, cloud, region }, signal);
+      const opened = await sessions.open({ credentialRef, namespace, cloud, region }, signal);
+      assertSameAccount(site, opened);
+      site.open = opened;
       const list = inventory.of(site.open);
       if (list.readAt === undefined || anew) await list.read(signal);
       if (list.readAt !== undefined) site.region = list;
     });
+  }
+
+  /** What was made in one account is not looked for in another, nor made there a second time. */
+  function assertSameAccount({ place: { account, cluster: by } }: Site, open: OpenSession): void {
+    if (account === undefined || (account === open.account && by === cluster)) return;
+    throw new CredentialTrouble(
+      'AccountChanged',
+      `made in account ${account} by cluster ${by}; the credential now belongs to ${open.account}, and this is ${cluster}: nothing is made or removed`,
+    );
   }
 
   /** Brings what stands around the placement's machines in line with the spec. */
