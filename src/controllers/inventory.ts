@@ -21,6 +21,15 @@ export interface InventoryOptions {
   readonly onRead: (region: RegionInventory) => void;
 }
 
+const MACHINE_STATES = [
+  'pending',
+  'running',
+  'stopping',
+  'stopped',
+  'terminating',
+  'terminated',
+] as const satisfies readonly MachineState[];
+
 /** A state further on is never taken back by an answer that lags behind what we did ourselves. */
 const rank: Readonly<Record<MachineState, number>> = {
   pending: 0,
@@ -41,6 +50,7 @@ export class RegionInventory {
   /** By CloudCredential, the one to list with next first. Each of them sees the same machines. */
   readonly #openers = new Map<string, OpenSession>();
   readonly #options: InventoryOptions;
+  readonly #openedAt: number;
   #machines = new Map<string, Machine>();
   #byToken = new Map<string, Set<string>>();
   /** What our own calls answered, and when. */
@@ -58,11 +68,17 @@ export class RegionInventory {
     this.cloud = open.cloud;
     this.#openers.set(open.credential, open);
     this.#options = options;
+    this.#openedAt = options.clock.monotonic();
   }
 
   /** When the newest full list was begun (monotonic); undefined before the first. */
   get readAt(): number | undefined {
     return this.#readAt;
+  }
+
+  /** Of the newest full list; before the first, for how long there has been none. */
+  get ageMs(): number {
+    return this.#options.clock.monotonic() - (this.#readAt ?? this.#openedAt);
   }
 
   /** Why the newest list was not read to its end; undefined when it was. */
@@ -279,9 +295,9 @@ export function createInventory(options: InventoryOptions): Inventory {
   };
 }
 
-/** Counts of machines by state over all regions, for the metric. */
+/** Counts of machines over all regions, of every state there is, for the metric. */
 export function countByState(regions: readonly RegionInventory[]): ReadonlyMap<MachineState, number> {
-  const counts = new Map<MachineState, number>();
+  const counts = new Map<MachineState, number>(MACHINE_STATES.map((state) => [state, 0]));
   for (const region of regions)
     for (const { state } of region.all()) counts.set(state, (counts.get(state) ?? 0) + 1);
   return counts;
