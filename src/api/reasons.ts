@@ -7,6 +7,8 @@ export const CONDITION_TYPES = {
   Ready: 'All is as wished.',
   Reconciling: 'The operator is at work and will go on by itself.',
   Stalled: 'Only a person can mend it; it is tried again slowly, and at once when the wish changes.',
+  SweepHeld:
+    'On a CloudCredential: in some region more would be swept away than an hour may remove, so nothing is.',
   Protected: 'The credential and its Secret cannot vanish while they are in use.',
 } as const;
 export type ConditionType = keyof typeof CONDITION_TYPES;
@@ -24,14 +26,11 @@ export const REASONS = {
   Scaling: 'Nodes are added or removed.',
   Draining: 'The node is out of its balancer and open connections run out.',
   Terminating: 'The machine or what surrounded it is being removed.',
-  Deleted: 'Everything made for the object is gone.',
-  Orphaned: 'The object goes and what was made for it stays, without our ownership tag.',
   Paused: 'The object or the operator is paused; nothing in the cloud is changed.',
   PlanPending: 'mode is Plan: status.plan says what would be done.',
   // Somebody has to do something.
   Invalid: 'The object cannot be read; the message has the path of the field.',
   CredentialNotFound: 'The CloudCredential does not exist.',
-  CredentialNotReady: 'The CloudCredential exists and the cloud has not confirmed it yet.',
   CredentialMismatch: 'The CloudCredential is one of another cloud.',
   NamespaceNotAllowed: 'The CloudCredential does not allow this namespace.',
   SecretNotFound: 'The Secret does not exist.',
@@ -61,7 +60,7 @@ export const REASONS = {
   MachineLost: 'The machine ended behind our back; another is launched for the Node.',
   Unhealthy: 'The machine runs and a balancer it belongs to sees it unhealthy.',
   SurplusMachine: 'There was more than one machine for a Node; all but one are removed.',
-  Swept: 'A machine or resource with our tag and no object behind it is removed.',
+  Swept: 'Machines or resources with our tag and no object behind them were removed.',
   InternalError: 'The operator failed; tried again with backoff.',
   // Finalizers.
   InUse: 'The credential is used and cannot go yet; the message says by whom.',

@@ -29,6 +29,7 @@ import { createRemover } from './remover.ts';
 import { createSessions } from './sessions.ts';
 import type { Shared } from './shared.ts';
 import { createSweep } from './sweep.ts';
+import { createSweepHolds } from './sweep-holds.ts';
 import { createTelling } from './telling.ts';
 import { createWaking } from './waking.ts';
 
@@ -142,6 +143,7 @@ export function createOperator(options: OperatorOptions): Operator {
     fabrics,
     remover: createRemover({ clock, logger, onFailure: (id) => waking.ownersOf({ id }) }),
     bursts: createBursts(waking.nodesOf),
+    sweepHolds: createSweepHolds((credential) => queues.credentials.add(credential)),
     events,
     tell,
     cluster,
@@ -181,9 +183,10 @@ export function createOperator(options: OperatorOptions): Operator {
   metrics.onScrape(() => {
     for (const cloud of Object.keys(clouds)) {
       const regions = inventory.regions().filter((region) => region.cloud === cloud);
+      metrics.sweepHeld.set({ cloud }, shared.sweepHolds.total(cloud));
       for (const [state, count] of countByState(regions)) metrics.machines.set({ cloud, state }, count);
-      const ages = regions.map(({ readAt }) => (readAt === undefined ? 0 : clock.monotonic() - readAt));
-      metrics.inventoryAgeSeconds.set({ cloud }, Math.max(0, ...ages) / 1000);
+      const oldestMs = Math.max(0, ...regions.map(({ ageMs }) => ageMs));
+      metrics.inventoryAgeSeconds.set({ cloud }, oldestMs / 1000);
     }
   });
 

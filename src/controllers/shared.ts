@@ -9,6 +9,7 @@ import type { Fabrics } from './fabrics.ts';
 import type { Inventory } from './inventory.ts';
 import type { Remover } from './remover.ts';
 import type { Sessions } from './sessions.ts';
+import type { SweepHolds } from './sweep-holds.ts';
 import type { Telling } from './telling.ts';
 
 /** What all controllers work with; there is one of each. */
@@ -19,6 +20,7 @@ export interface Shared extends Caches {
   readonly fabrics: Fabrics;
   readonly remover: Remover;
   readonly bursts: Bursts;
+  readonly sweepHolds: SweepHolds;
   readonly events: EventRecorder;
   readonly tell: Telling;
   /** Marks in the clouds what is ours. */

@@ -73,6 +73,49 @@ test('more than an hour may remove are held, all of them', async () => {
   expect(alive(bed)).toEqual(['m-1']);
 });
 
+test('what is held is told on the CloudCredential, and counted, until it is held no more', async () => {
+  const bed = await withRegion();
+  plant(bed, 6);
+  await bed.run(3 * sweepMs);
+  expect(conditionOf(await bed.credential(), 'SweepHeld')).toMatchObject({
+    status: 'True',
+    reason: 'SweepHeld',
+    message: expect.stringContaining('6 in aws/1/us-east-1'),
+  });
+  expect(conditionOf(await bed.credential(), 'Ready')?.status).toBe('True');
+  expect(await bed.metric('peerage_sweep_held')).toEqual({ '': 6 });
+  expect(await bed.warnings()).toEqual([]);
+  bed.cloud.end('lost-5');
+  await bed.run(2 * sweepMs);
+  expect(conditionOf(await bed.credential(), 'SweepHeld')).toBeUndefined();
+  expect(await bed.metric('peerage_sweep_held')).toEqual({ '': 0 });
+});
+
+test('what another operator held stays told until this one has looked', async () => {
+  const bed = await setUp();
+  const stop = bed.startOperator();
+  await bed.makeNetwork(networkSpec(1));
+  await bed.run(15_000);
+  plant(bed, 6);
+  await bed.run(3 * sweepMs);
+  stop();
+  bed.startOperator();
+  await bed.run(60_000);
+  expect(conditionOf(await bed.credential(), 'SweepHeld')?.status).toBe('True');
+  for (const id of ['lost-0', 'lost-1', 'lost-2', 'lost-3', 'lost-4', 'lost-5']) bed.cloud.end(id);
+  await bed.run(2 * sweepMs);
+  expect(conditionOf(await bed.credential(), 'SweepHeld')).toBeUndefined();
+});
+
+test('what a sweep removed is told once, by name, on the CloudCredential', async () => {
+  const bed = await withRegion();
+  plant(bed, 2);
+  await bed.run(4 * sweepMs);
+  expect(await bed.warnings()).toEqual([
+    'CloudCredential cred Swept: removed 2 without an object: machine lost-0, machine lost-1',
+  ]);
+});
+
 test('what a Network left behind that lost its finalizers goes with its machines', async () => {
   const bed = await withRegion();
   const [node] = await bed.nodes();

@@ -18,6 +18,17 @@ export interface SweepOptions extends Shared {
 
 const hourMs = 3_600_000;
 
+/** A region in one sweep. */
+interface Place {
+  readonly region: RegionInventory;
+  /** On whose behalf things are removed. */
+  readonly open: OpenSession;
+  /** By all CloudCredentials that noted it. */
+  readonly opens: readonly OpenSession[];
+  /** What is removed. */
+  readonly what: string[];
+}
+
 interface Unclaimed {
   /** By machine id. */
   readonly machines: ReadonlyMap<string, number>;
@@ -32,7 +43,7 @@ interface Unclaimed {
  */
 export function createSweep(options: SweepOptions) {
   const { networks, networkResource, nodes, nodeResource, credentials } = options;
-  const { sessions, inventory, fabrics, remover } = options;
+  const { sessions, inventory, fabrics, remover, events, sweepHolds } = options;
   const { watchNamespaces, graceMs, intervalMs, paused, clock, logger, metrics } = options;
   /** Since when (monotonic) nobody has claimed what was found in a region; what is not found any more is forgotten. */
   const unclaimed = new Map<string, Unclaimed>();
@@ -53,8 +64,23 @@ export function createSweep(options: SweepOptions) {
     if (!networks.synced || !nodes.synced || !credentials.synced) return;
     toldBefore = told;
     told = new Map();
-    for (const [region, open] of await openNotedRegions(signal))
-      await apart(region.key, signal, () => sweepRegion(region, open, signal));
+    const swept = new Map<string, string[]>();
+    for (const [region, opens] of await openNotedRegions(signal))
+      await apart(region.key, signal, async () => {
+        const [open] = opens;
+        if (open === undefined) return;
+        const what = swept.get(open.credential) ?? [];
+        swept.set(open.credential, what);
+        await sweepRegion({ region, open, opens, what }, signal);
+      });
+    for (const [credential, what] of swept) tellSwept(credential, what);
+  }
+
+  function tellSwept(credential: string, what: readonly string[]): void {
+    const regarding = credentials.get(credential);
+    if (regarding === undefined || what.length === 0) return;
+    const note = `removed ${what.length} without an object: ${what.join(', ')}`;
+    events.event({ regarding, type: 'Warning', reason: 'Swept', action: 'Sweep', note });
   }
 
   /** Runs `work`; what it meets goes no further, and is logged when it reads differently than in the last sweep. */
@@ -70,8 +96,10 @@ export function createSweep(options: SweepOptions) {
   }
 
   /** Regions that nothing uses any more can still hold what was left behind. */
-  async function openNotedRegions(signal: AbortSignal): Promise<ReadonlyMap<RegionInventory, OpenSession>> {
-    const opened = new Map<RegionInventory, OpenSession>();
+  async function openNotedRegions(
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<RegionInventory, readonly OpenSession[]>> {
+    const opened = new Map<RegionInventory, OpenSession[]>();
     for (const credential of credentials.list()) {
       if (!credential.parsed.ok) continue;
       const key = keyOf(credential.metadata);
@@ -79,14 +107,16 @@ export function createSweep(options: SweepOptions) {
         for (const region of notedRegions(credential))
           await apart(`${key} ${region}`, signal, async () => {
             const open = await sessions.openFor(credential, region, signal);
-            opened.set(inventory.of(open), open);
+            const list = inventory.of(open);
+            opened.set(list, [...(opened.get(list) ?? []), open]);
           });
       });
     }
     return opened;
   }
 
-  async function sweepRegion(region: RegionInventory, open: OpenSession, signal: AbortSignal): Promise<void> {
+  async function sweepRegion(place: Place, signal: AbortSignal): Promise<void> {
+    const { region, open } = place;
     const before = region.readAt;
     await region.read(signal);
     if (region.readAt === before) return;
@@ -99,11 +129,11 @@ export function createSweep(options: SweepOptions) {
       listLive(nodeResource, signal),
     ]);
     const claims = claimsOf(liveNetworks, liveNodes);
-    sweepMachines(region, open, claims);
-    await sweepFabric(region, open, { claims, owners: owners.filter(isOurs) }, signal);
+    sweepMachines(place, claims);
+    await sweepFabric(place, { claims, owners: owners.filter(isOurs) }, signal);
   }
 
-  function sweepMachines(region: RegionInventory, open: OpenSession, claims: Claims): void {
+  function sweepMachines({ region, open, opens, what }: Place, claims: Claims): void {
     const { machines: orphanedSince } = unclaimedIn(region);
     const now = clock.monotonic();
     removals = removals.filter((at) => now - at < hourMs);
@@ -117,7 +147,8 @@ export function createSweep(options: SweepOptions) {
     });
     unclaimed.set(region.key, { ...unclaimedIn(region), machines: plan.orphanedSince });
     const { cloud } = open;
-    metrics.sweepHeld.set({ cloud }, plan.held);
+    const keys = opens.map(({ credential }) => credential);
+    sweepHolds.note({ cloud, region: region.key, credentials: keys, held: plan.held });
     if (plan.held > 0)
       logger.warn(
         { region: region.key, held: plan.held },
@@ -126,14 +157,14 @@ export function createSweep(options: SweepOptions) {
     for (const { id } of plan.remove) {
       remover.request({ region, open, id });
       removals.push(now);
+      what.push(`machine ${id}`);
       metrics.sweepRemoved.inc({ cloud });
       logger.warn({ region: region.key, machine: id }, 'swept a machine without an object');
     }
   }
 
   async function sweepFabric(
-    region: RegionInventory,
-    open: OpenSession,
+    { region, open, what }: Place,
     { claims, owners }: { readonly claims: Claims; readonly owners: readonly Owner[] },
     signal: AbortSignal,
   ): Promise<void> {
@@ -148,13 +179,14 @@ export function createSweep(options: SweepOptions) {
       if (clock.monotonic() - since < graceMs || hasMachines(region, owner)) continue;
       const scope = { owner, spec: { region: open.session.region } };
       await apart(`${region.key} ${scopeKey}`, signal, async () => {
-        await fabrics.align({
+        const { ran } = await fabrics.align({
           open,
           goal: { scope, goal: 'nothing' },
           maxAgeMs: 0,
           dryRun: false,
           signal,
         });
+        what.push(...ran.map(({ kind, name }) => `${kind} ${name}`));
       });
     }
   }

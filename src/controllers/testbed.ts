@@ -68,6 +68,7 @@ export async function setUp({
     secrets: client.resource(SECRETS),
   };
   const errors: string[] = [];
+  const metrics = createMetrics();
   const logger: Logger = {
     ...silentLogger,
     error: ({ error }, message) => errors.push(`${message}: ${error}`),
@@ -92,7 +93,7 @@ export async function setUp({
       random: () => 1,
       clock,
       logger,
-      metrics: createMetrics(),
+      metrics,
     });
     void operator.follow(stopping.signal);
     operator.work(stopping.signal).catch(() => {});
@@ -110,6 +111,13 @@ export async function setUp({
     /** What was logged as an error. */
     errors,
     startOperator,
+    /** What the metric says of the fake cloud, by its other label if it has one: `{running: 1}`, `{'': 0}`. */
+    async metric(name: string): Promise<Readonly<Record<string, number>>> {
+      const found = (await metrics.scrape()).matchAll(
+        new RegExp(`^${name}\\{cloud="aws"(?:,\\w+="(\\w+)")?\\} (\\S+)$`, 'gm'),
+      );
+      return Object.fromEntries([...found].map(([, label = '', value]) => [label, Number(value)]));
+    },
     run: (ms: number) => clock.advance(ms),
 
     makeSecret: (name = 'keys') => server.secrets.create({ metadata: named(name), data: dataOf('first') }),
