@@ -25,6 +25,7 @@ import { countByState, createInventory } from './inventory.ts';
 import { createLauncher } from './launch/launcher.ts';
 import { createNetworkController } from './network/controller.ts';
 import { createNodeController } from './node/controller.ts';
+import { createReleaser } from './releaser.ts';
 import { createRemover } from './remover.ts';
 import { createSessions } from './sessions.ts';
 import type { Shared } from './shared.ts';
@@ -135,13 +136,21 @@ export function createOperator(options: OperatorOptions): Operator {
       for (const id of before?.members.keys() ?? []) if (!now.members.has(id)) waking.ownersOf({ id });
     },
   });
+  const wakeOwners = (id: string) => waking.ownersOf({ id });
   const shared: Shared = {
     ...caches,
     secrets,
     sessions,
     inventory,
     fabrics,
-    remover: createRemover({ clock, logger, onFailure: (id) => waking.ownersOf({ id }) }),
+    remover: createRemover({ clock, logger, onFailure: wakeOwners }),
+    releaser: createReleaser({
+      cluster,
+      clock,
+      logger,
+      onFailure: wakeOwners,
+      onReleased: waking.ownersOf,
+    }),
     bursts: createBursts(waking.nodesOf),
     sweepHolds: createSweepHolds((credential) => queues.credentials.add(credential)),
     events,

@@ -7,6 +7,7 @@ import type { Bursts } from './bursts.ts';
 import type { Caches } from './caches.ts';
 import type { Fabrics } from './fabrics.ts';
 import type { Inventory } from './inventory.ts';
+import type { Releaser } from './releaser.ts';
 import type { Remover } from './remover.ts';
 import type { Sessions } from './sessions.ts';
 import type { SweepHolds } from './sweep-holds.ts';
@@ -19,6 +20,7 @@ export interface Shared extends Caches {
   readonly inventory: Inventory;
   readonly fabrics: Fabrics;
   readonly remover: Remover;
+  readonly releaser: Releaser;
   readonly bursts: Bursts;
   readonly sweepHolds: SweepHolds;
   readonly events: EventRecorder;
