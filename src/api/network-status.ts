@@ -6,7 +6,7 @@ const count = z.int().min(0);
 
 const planStep = z.object({
   verb: z
-    .enum(['create', 'update', 'replace', 'delete', 'register', 'deregister', 'release', 'launch', 'remove'])
+    .enum(['create', 'update', 'replace', 'delete', 'register', 'deregister', 'release'])
     .describe('What is to be done.'),
   kind: z.string().max(128).describe("To what kind of thing, in the cloud's own words: `security group`."),
   name: z.string().max(512).describe('To which one.'),

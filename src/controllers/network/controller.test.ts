@@ -39,6 +39,19 @@ test('at rest nothing is written and the cloud is asked less and less', async ()
   expect(bed.cloud.calls.slice(asked).filter((call) => call === 'observe').length).toBeLessThanOrEqual(4);
 });
 
+test('the status says when the cloud was read, and is not written for that alone', async () => {
+  const bed = await ready(1, { balancer });
+  const observedAt = async () => (await bed.network()).status.placements?.[0]?.observedAt ?? '';
+  const first = await observedAt();
+  expect(Date.parse(first)).toBeGreaterThan(0);
+  const from = bed.api.calls.length;
+  await bed.run(1_200_000);
+  expect(bed.patchesSince(from)).toEqual([]);
+  await bed.changeNetwork({ spec: { replicas: 2 } });
+  await bed.run(30_000);
+  expect(Date.parse(await observedAt()) - Date.parse(first)).toBeGreaterThan(1_000_000);
+});
+
 describe('paused', () => {
   test('an operator asks no cloud for anything but who we are', async () => {
     const bed = await setUp({ paused: true });
@@ -285,4 +298,22 @@ test('a placement that leaves the spec is cleared away, wherever its name is not
   expect(standsAround(bed)).toEqual([]);
   expect(machinesAlive(bed).map(({ owner }) => owner.placement)).toEqual(['there']);
   expect((await bed.network()).metadata.annotations?.['peerage.dev/placements']).not.toContain('"here"');
+});
+
+test('a member that needs no new machine holds for the next one, and what was fixed for the revision stays', async () => {
+  const bed = await ready(1);
+  const change = (replicas: number, member: object) =>
+    bed.changeNetwork({
+      spec: { placements: [{ ...networkSpec(replicas).placements[0], aws: { ...place, ...member } }] },
+    });
+  await change(2, { tags: { team: 'chain' } });
+  await bed.run(15_000);
+  await change(3, {});
+  await bed.run(15_000);
+  const [first, second, third] = (await bed.nodes())
+    .toSorted((a, b) => a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp))
+    .map(({ spec }) => spec.aws);
+  expect(first).not.toHaveProperty('tags');
+  expect(second).toEqual({ ...Object(first), tags: { team: 'chain' } });
+  expect(third).toEqual(first);
 });

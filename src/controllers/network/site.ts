@@ -30,6 +30,8 @@ export interface Site {
   open?: OpenSession;
   region?: RegionInventory;
   aligned?: Aligned;
+  /** When the cloud was read for `aligned` (RFC 3339). */
+  observedAt?: string;
   trouble?: SiteTrouble;
 }
 

@@ -8,6 +8,7 @@ import {
   type PlanStep,
 } from '../../api/network-status.ts';
 import type { Node } from '../../api/node.ts';
+import { mergePatch } from '../../kube/merge-patch.ts';
 import { type NodePlan, summarize } from '../../planning/nodes.ts';
 import { findCondition, isConditionTrue } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
@@ -28,7 +29,17 @@ export async function writeNetworkStatus(
   tell({ object: seen, before: before.conditions, standing });
   const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
   const after: NetworkStatus = { ...found, observedGeneration: generation, conditions };
+  // When the cloud was read comes along when something else changes: it is no reason to write.
+  if (mergePatch(before, observedAsIn(before, after)) === undefined) return;
   await writeStatus(networkResource, seen, { before, after, signal });
+}
+
+function observedAsIn(before: NetworkStatus, after: NetworkStatus): NetworkStatus {
+  const placements = after.placements?.map(({ observedAt: _, ...placement }) => {
+    const observedAt = before.placements?.find(({ name }) => name === placement.name)?.observedAt;
+    return { ...placement, ...(observedAt !== undefined && { observedAt }) };
+  });
+  return { ...after, ...(placements && { placements }) };
 }
 
 /** A placement that could not be looked at now is shown as it was seen last, if need be by an earlier operator. */
@@ -50,6 +61,7 @@ export function tallied(network: Network, sites: readonly Site[]): NetworkStatus
       updated: here.filter((node) => factsOf(node).revision === revision).length,
       ...(around.network !== undefined && { network: around.network }),
       ...(around.balancer && { balancer: { ...around.balancer } }),
+      ...(around.observedAt !== undefined && { observedAt: around.observedAt }),
     })),
     resources: seen.flatMap(({ around }) => around.resources).slice(0, MAX_RESOURCES),
     endpoints: seen.flatMap(({ around: { balancer } }) =>
@@ -60,17 +72,20 @@ export function tallied(network: Network, sites: readonly Site[]): NetworkStatus
 
 type PlacementStatus = NonNullable<NetworkStatus['placements']>[number];
 
-interface Around extends Pick<PlacementStatus, 'network' | 'balancer'> {
+interface Around extends Pick<PlacementStatus, 'network' | 'balancer' | 'observedAt'> {
   readonly resources: NonNullable<NetworkStatus['resources']>;
 }
 
-function aroundOf({ name: placement, aligned, lastView }: Site, before: NetworkStatus): Around {
+function aroundOf({ name: placement, aligned, lastView, ...site }: Site, before: NetworkStatus): Around {
   const view = aligned?.view ?? lastView();
+  const told = before.placements?.find(({ name }) => name === placement);
   if (view === undefined) {
     const resources = (before.resources ?? []).filter((one) => one.placement === placement);
-    return { ...before.placements?.find(({ name }) => name === placement), resources };
+    return { ...told, resources };
   }
+  const observedAt = site.observedAt ?? told?.observedAt;
   return {
+    ...(observedAt !== undefined && { observedAt }),
     ...(view.network && { network: view.network.found }),
     ...(view.balancer && { balancer: view.balancer }),
     resources: view.resources.map(({ kind, name, id }) => ({ placement, kind, name, id })),

@@ -1,6 +1,7 @@
 /** What stands around the machines of a Network's placements. Trouble stays with the placement it befell. */
 import type { Network } from '../../api/network.ts';
 import type { FabricGoal } from '../../clouds/cloud.ts';
+import { wholeSeconds } from '../../kube/object.ts';
 import { fabricWish } from '../../planning/fabric-wish.ts';
 import { machinesOf } from '../../planning/machine.ts';
 import { scopeKeyOf } from '../belonging.ts';
@@ -97,6 +98,7 @@ export function createSurroundings(options: Shared, memories: Memories) {
           })
         : { scope, goal: 'nothing' };
       site.aligned = await fabrics.align({ open: session, goal, maxAgeMs, dryRun, signal });
+      site.observedAt = wholeSeconds(clock.now() - site.aligned.view.ageMs);
       const { trouble } = site.aligned.view;
       // What is to go, goes without a network to put it in.
       if (trouble !== undefined && isKept) throw trouble;

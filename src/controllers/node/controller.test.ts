@@ -27,6 +27,17 @@ test('a Node is written when it is seen, launched and Ready, and no more often',
   expect(machines(bed)).toEqual(['m-1 running']);
 });
 
+test('the state of a machine stands beside the rest, and is no reason to write', async () => {
+  const bed = await ready();
+  expect((await bed.node()).status.machine?.state).toBe('running');
+  bed.cloud.refuse('list', 'unavailable');
+  await bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+  await bed.run(1_000);
+  const from = bed.api.calls.length;
+  await bed.run(60_000);
+  expect(bed.patchesSince(from).filter((call) => call.includes('nodes'))).toEqual([]);
+});
+
 describe('a machine', () => {
   test('that somebody ended is replaced at once', async () => {
     const bed = await ready();

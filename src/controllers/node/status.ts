@@ -1,5 +1,6 @@
 import type { Node, NodeStatus } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
+import { mergePatch } from '../../kube/merge-patch.ts';
 import { findCondition } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
 import { readableRecordOf } from '../launch/record.ts';
@@ -28,6 +29,7 @@ export async function writeNodeStatus(
     ...(record && { attempt: record.attempt }),
     ...(trouble !== undefined && { lastError: trouble }),
   };
+  if (isOnlyState(before, after)) return;
   if (standing.kind === 'working' && isUnderWay(before) && isOnlyNews(before, after)) return;
   await writeStatus(nodeResource, seen, { before, after, signal });
 }
@@ -47,6 +49,15 @@ function isOnlyNews(before: NodeStatus, after: NodeStatus): boolean {
   );
 }
 
+/** What the cloud reports of the machine comes along when something else changes: it is no reason to write. */
+function isOnlyState(before: NodeStatus, after: NodeStatus): boolean {
+  if (before.machine === undefined || after.machine === undefined) return false;
+  const { state: _, ...machine } = after.machine;
+  const { state } = before.machine;
+  const same = { ...after, machine: { ...machine, ...(state !== undefined && { state }) } };
+  return mergePatch(before, same) === undefined;
+}
+
 /** Nothing was said yet, or that all goes on: what else was said has to be taken back. */
 function isUnderWay({ conditions }: NodeStatus): boolean {
   if (findCondition(conditions, 'Ready') === undefined) return true;
@@ -55,9 +66,10 @@ function isUnderWay({ conditions }: NodeStatus): boolean {
 }
 
 function machineStatus(machine: Machine): NonNullable<NodeStatus['machine']> {
-  const { id, zone, type, privateAddress, publicAddress, createdAt } = machine;
+  const { id, state, zone, type, privateAddress, publicAddress, createdAt } = machine;
   return {
     id,
+    state,
     ...(zone !== undefined && { zone }),
     ...(type !== undefined && { type }),
     ...(privateAddress !== undefined && { privateAddress }),
