@@ -268,6 +268,12 @@ test('scaled down and up again, it has as many machines as Nodes', async () => {
   expect(await bed.nodes()).toHaveLength(4);
 });
 
+test('Nodes carry the role of their Network as a label', async () => {
+  const bed = await ready(1, { role: 'Validator' });
+  const [node] = await bed.nodes();
+  expect(node?.metadata.labels).toMatchObject({ 'peerage.dev/role': 'Validator' });
+});
+
 test('another template replaces Nodes one by one, and never has fewer Ready than wished', async () => {
   const bed = await ready(2);
   const [before] = await bed.nodes();

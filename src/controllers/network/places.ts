@@ -76,6 +76,19 @@ export function currentPlaces(
   return current;
 }
 
+/** What a new Node is made of: as pinned for its revision, but for the members of which a revision knows nothing. */
+export function memberFor(place: Place, noted: Place | undefined): unknown {
+  const pinned = members.safeParse(noted?.pinned?.spec);
+  const now = members.safeParse(place.spec);
+  if (!pinned.success || !now.success) return place.spec;
+  const { mutable } = definitionOf(place);
+  const fixed = Object.entries(pinned.data).filter(([name]) => !mutable.includes(name));
+  const free = Object.entries(now.data).filter(([name]) => mutable.includes(name));
+  return Object.fromEntries([...fixed, ...free]);
+}
+
+const members = z.record(z.string(), z.unknown());
+
 export function definitionOf(place: Pick<Place, 'cloud'>): Cloud {
   return CLOUDS[place.cloud];
 }

@@ -8,7 +8,7 @@ import type { NewNode, NodePlan } from '../../planning/nodes.ts';
 import { inParallel } from '../../runtime/parallel.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
-import { annotatePlaces, notedPlaces } from './places.ts';
+import { annotatePlaces, memberFor, notedPlaces } from './places.ts';
 import type { Site } from './site.ts';
 
 /** Creates and deletes of Nodes in one pass, and at once. */
@@ -86,7 +86,6 @@ export function createPopulation(
     const { client, role, init, secretDelivery } = network.spec;
     const { name, namespace, uid } = seen.metadata;
     const { place, revision } = site;
-    const pinned = notedPlaces(seen).get(site.name)?.pinned;
     try {
       await nodeResource.create(
         {
@@ -98,6 +97,7 @@ export function createPopulation(
               [LABELS.network]: name,
               [LABELS.placement]: site.name,
               [LABELS.index]: String(wish.index),
+              [LABELS.role]: role,
               [LABELS.revision]: revision,
             },
             ownerReferences: [ownerReference(name, uid)],
@@ -108,7 +108,7 @@ export function createPopulation(
             role,
             ...(init !== undefined && { init }),
             secretDelivery,
-            [place.cloud]: pinned?.spec ?? place.spec,
+            [place.cloud]: memberFor(place, notedPlaces(seen).get(site.name)),
           },
         },
         { signal },
