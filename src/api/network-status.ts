@@ -26,7 +26,7 @@ export const MAX_PLAN_STEPS = 200;
 export const MAX_RESOURCES = 1000;
 
 const plan = z.object({
-  summary: z.string().max(4096).describe('In one sentence: `add 2 nodes in virginia, replace none`.'),
+  summary: z.string().max(4096).describe('In one sentence: `add 2 nodes in virginia; 8 steps around them`.'),
   steps: z
     .array(planStep)
     .max(MAX_PLAN_STEPS)

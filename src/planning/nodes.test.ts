@@ -187,10 +187,11 @@ describe('replacing what is of a former revision', () => {
 
 test('says in one sentence what it is about to do', () => {
   const there = (placement: string) => ({ name: 'n', placement, index: 0, revision: 'r', because: '' });
-  expect(summarize({ create: [], remove: [], replace: [] }, 0)).toBe(
-    'add none, remove none, replace none; nothing to change around them',
-  );
+  const none = { create: [], remove: [], replace: [] };
+  expect(summarize(none, 0)).toBe('nothing to do');
+  expect(summarize(none, 1)).toBe('1 step around the nodes');
+  expect(summarize({ ...none, replace: [there('a')] }, 0)).toBe('replace 1 node in a');
   expect(
     summarize({ create: [there('a'), there('a'), there('b')], remove: [there('b')], replace: [] }, 3),
-  ).toBe('add 2 nodes in a and 1 node in b, remove 1 node in b, replace none; 3 to change around them');
+  ).toBe('add 2 nodes in a and 1 node in b, remove 1 node in b; 3 steps around them');
 });

@@ -151,22 +151,24 @@ function newNode(options: {
   }
 }
 
-/** `add 2 nodes in virginia, remove 1 in west-europe, replace none; 3 changes around them`. */
+/** `add 2 nodes in virginia, remove 1 node in west-europe; 3 steps around them`; what there is none of is left out. */
 export function summarize(plan: Pick<NodePlan, 'create' | 'remove' | 'replace'>, around: number): string {
   const nodes = [
-    tally('add', plan.create),
-    tally('remove', plan.remove),
-    tally('replace', plan.replace),
+    ...tally('add', plan.create),
+    ...tally('remove', plan.remove),
+    ...tally('replace', plan.replace),
   ].join(', ');
-  return `${nodes}; ${around === 0 ? 'nothing' : around} to change around them`;
+  const steps = around === 0 ? '' : `${around} ${around === 1 ? 'step' : 'steps'} around `;
+  if (nodes === '') return steps === '' ? 'nothing to do' : `${steps}the nodes`;
+  return steps === '' ? nodes : `${nodes}; ${steps}them`;
 }
 
-function tally(verb: string, nodes: readonly { readonly placement: string }[]): string {
-  if (nodes.length === 0) return `${verb} none`;
+function tally(verb: string, nodes: readonly { readonly placement: string }[]): string[] {
+  if (nodes.length === 0) return [];
   const counts = new Map<string, number>();
   for (const { placement } of nodes) counts.set(placement, (counts.get(placement) ?? 0) + 1);
   const parts = [...counts].map(
     ([placement, count]) => `${count} ${count === 1 ? 'node' : 'nodes'} in ${placement}`,
   );
-  return `${verb} ${parts.join(' and ')}`;
+  return [`${verb} ${parts.join(' and ')}`];
 }

@@ -91,9 +91,7 @@ describe('mode Plan', () => {
     await bed.run(120_000);
     const { status, metadata } = await bed.network();
     expect(conditionOf({ status }, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'PlanPending' });
-    expect(status.plan?.summary).toBe(
-      'add 2 nodes in here, remove none, replace none; 2 to change around them',
-    );
+    expect(status.plan?.summary).toBe('add 2 nodes in here; 2 steps around them');
     expect(status.plan?.steps.map(({ verb, kind }) => `${verb} ${kind}`)).toEqual([
       'create firewall',
       'create balancer',

@@ -166,7 +166,7 @@ export function createNetworkController(options: Shared) {
         }),
       );
     if (mine.length > 0) {
-      const message = `${mine.length} Nodes are still to go`;
+      const message = `${mine.length} ${mine.length === 1 ? 'Node is' : 'Nodes are'} still to go`;
       await writeNetworkStatus(
         options,
         seen,

@@ -51,8 +51,8 @@ export function createPopulation(
         if (site !== undefined) await createNode(pinned, network, site, wish, signal);
       });
     });
-    if (creates.length > 0) tell(seen, 'Scaling', `made ${creates.length} Nodes`);
-    if (removes.length > 0) tell(seen, 'Scaling', `removed ${removes.length} Nodes`);
+    if (creates.length > 0) tell(seen, 'Scaling', `made ${countOf(creates)}`);
+    if (removes.length > 0) tell(seen, 'Scaling', `removed ${countOf(removes)}`);
     return pinned;
   }
 
@@ -143,6 +143,10 @@ export function createPopulation(
   }
 
   return carryOut;
+}
+
+function countOf({ length }: readonly unknown[]): string {
+  return `${length} ${length === 1 ? 'Node' : 'Nodes'}`;
 }
 
 function ownerReference(name: string, uid: string) {

@@ -107,7 +107,7 @@ export function standingOf(sites: readonly Site[], plan: NodePlan, missing: read
   const desired = sites.reduce((sum, site) => sum + site.desired, 0);
   const stalled = all.filter((seen) => isStalled(seen));
   const [first] = stalled;
-  const counts = `${ready} of ${desired} Nodes are Ready`;
+  const counts = `${ready} of ${desired} ${desired === 1 ? 'Node is' : 'Nodes are'} Ready`;
   if (first?.parsed.ok) {
     const why = findCondition(first.parsed.value.status.conditions, 'Stalled');
     const message = `${counts}; ${stalled.length} cannot go on: ${first.metadata.name}: ${why?.message}`;
@@ -122,8 +122,9 @@ export function standingOf(sites: readonly Site[], plan: NodePlan, missing: read
   const leaving = all.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).length;
   if (plan.create.length === 0 && plan.remove.length === 0 && leaving > 0)
     return { kind: 'working', reason: 'Scaling', message: `${counts}; ${leaving} on their way out` };
-  if (plan.create.length > 0 || plan.remove.length > 0 || all.length !== desired)
+  if (plan.create.length > 0 || plan.remove.length > 0)
     return { kind: 'working', reason: 'Scaling', message: `${counts}; ${summarize(plan, 0)}` };
+  if (all.length !== desired) return { kind: 'working', reason: 'Scaling', message: counts };
   const [step] = sites.flatMap(({ aligned }) => aligned?.steps ?? []);
   if (ready < desired) return { kind: 'working', reason: 'Progressing', message: counts + hindrance(all) };
   if (step !== undefined)
