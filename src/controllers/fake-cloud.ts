@@ -39,8 +39,8 @@ export interface FakeCloud {
   readonly around: ReadonlyMap<string, ReadonlySet<string>>;
   /** Zones that have no room. */
   readonly fullZones: Set<string>;
-  /** From now on the call is answered with an error of this code, or with this; without one it is carried out again. */
-  refuse(api: Api, why?: CloudErrorCode | (() => Error)): void;
+  /** From now on the call is answered with an error of this code, or with this if any; without one it is carried out again. */
+  refuse(api: Api, why?: CloudErrorCode | (() => Error | undefined)): void;
   /** The next launch is carried out, and its answer is lost. */
   loseNextLaunch(): void;
   /** As if somebody did it by hand. */
@@ -64,7 +64,7 @@ export interface FakeCloud {
 export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 } = {}): FakeCloud {
   const calls: string[] = [];
   const keysUsed: string[] = [];
-  const refusals = new Map<Api, () => Error>();
+  const refusals = new Map<Api, () => Error | undefined>();
   const machines = new Map<string, Machine>();
   const launched = new Map<string, readonly string[]>();
   const around = new Map<string, Set<string>>();
@@ -83,8 +83,8 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
   }
 
   function refuseIfTold(api: Api): void {
-    const why = refusals.get(api);
-    if (why !== undefined) throw why();
+    const why = refusals.get(api)?.();
+    if (why !== undefined) throw why;
   }
 
   function launch({ token, owner, rows, resolved }: LaunchRequest): readonly Machine[] {

@@ -180,6 +180,28 @@ describe('what cannot be looked at holds up nothing else', () => {
     });
   });
 
+  test('surroundings that cannot go', async () => {
+    const bed = await withRegion();
+    for (const name of ['first', 'second']) await bed.makeNode({}, name);
+    await bed.run(10_000);
+    for (const name of ['first', 'second']) {
+      await bed.server.nodes.patch(
+        { namespace: 'ns', name },
+        { metadata: { finalizers: [] } },
+        { type: 'merge' },
+      );
+      await bed.server.nodes.delete({ namespace: 'ns', name });
+    }
+    const { calls, around } = bed.cloud;
+    bed.cloud.refuse('run', () => {
+      const tries = calls.slice(calls.lastIndexOf('list')).filter((call) => call.startsWith('run'));
+      return tries.length === 1 ? new Error('it is in use') : undefined;
+    });
+    await bed.run(5 * sweepMs);
+    expect(alive(bed)).toEqual(['m-1']);
+    expect([around.get('node ns/first')?.size, around.get('node ns/second')?.size]).toEqual([1, 0]);
+  });
+
   test('surroundings that one may not list', async () => {
     const bed = await withRegion();
     bed.cloud.refuse('owners', 'unauthorized');
