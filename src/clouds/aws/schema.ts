@@ -234,6 +234,8 @@ export const awsPlacement = z
         rule: '!has(self.zones) || self.zones.all(zone, zone.startsWith(self.region))',
         fieldPath: '.zones',
         message: 'every zone must be one of the region',
+        messageExpression:
+          "self.zones.filter(zone, !zone.startsWith(self.region))[0] + ' must be a zone of the region ' + self.region",
       },
       {
         rule: "!has(self.certificates) || self.certificates.all(c, !c.certificateArn.contains(':acm:') || c.certificateArn.contains(':acm:' + self.region + ':'))",
