@@ -16,6 +16,7 @@ import { scopeKeyOf } from './belonging.ts';
 
 /** What can be asked of the fake cloud, and refused by it. */
 type Api =
+  | 'open'
   | 'verify'
   | 'list'
   | 'pin'
@@ -230,6 +231,8 @@ export function createFakeCloud({ zones = ['z1', 'z2', 'z3'], batchLimit = 100 }
   });
 
   const open: Cloud['open'] = async ({ region, secret, cluster }) => {
+    const error = refusals.get('open')?.();
+    if (error !== undefined) throw error;
     keysUsed.push(secret?.get('aws_access_key_id')?.reveal() ?? '');
     return openIn(region, cluster);
   };

@@ -19,7 +19,7 @@ export async function workloadOf(node: Node, secrets: SecretReader, signal: Abor
     if (secretDelivery !== 'UserData')
       throw new CredentialTrouble(
         'SecretDeliveryRequired',
-        `client.env ${name} comes from a Secret, and spec.secretDelivery does not say how it may reach the machine`,
+        `client.env ${name} comes from a Secret: set spec.secretDelivery to UserData, by which it stands in plain text in what the machine boots with, or take it out`,
       );
     const { name: secretName, key } = valueFrom.secretKeyRef;
     const secret = await secrets.read({ namespace: node.metadata.namespace, name: secretName }, { signal });
