@@ -14,7 +14,12 @@ import { createLogger, createMetrics } from './telemetry.ts';
 
 const parsed = parseConfig(process.argv.slice(2), process.env);
 if ('config' in parsed) {
-  process.exitCode = (await operate(parsed.config)) ? 0 : 1;
+  const endedWell = await operate(parsed.config).catch((error: unknown) => {
+    process.stderr.write(`peerage-operator: ${describeError(error)}\n`);
+    return false;
+  });
+  // Calls to a cloud may still be open. Their launches are written down: whoever leads next finishes them.
+  process.exit(endedWell ? 0 : 1);
 } else {
   (parsed.exitCode === 0 ? process.stdout : process.stderr).write(parsed.text);
   process.exitCode = parsed.exitCode;
@@ -36,6 +41,7 @@ async function operate(config: Config): Promise<boolean> {
     requests: metrics.kubeRequests,
   });
   const identity = createIdentity(clock.now());
+  if (!config.leaderElect) metrics.leader.set({}, 1);
   const election = config.leaderElect ? createElection(config, client, identity) : undefined;
 
   function createElection({ leaderElectNamespace }: Config, kube: KubeClient, name: string): Election {
@@ -50,7 +56,11 @@ async function operate(config: Config): Promise<boolean> {
     });
   }
 
-  const cluster = config.clusterId ?? (await readClusterId(client, { signal }));
+  const cluster =
+    config.clusterId ??
+    (await readClusterId(client, { signal }).catch((cause: unknown) => {
+      throw new Error(`API server ${client.server}`, { cause });
+    }));
   const operator = createOperator({
     client,
     watchNamespaces: config.watchNamespaces,
@@ -91,10 +101,8 @@ async function operate(config: Config): Promise<boolean> {
   );
 
   // Whoever lost the Lease starts anew, as with controller-runtime: nothing learned as a leader is carried over.
-  const leadOnce = (until: AbortSignal) => operator.work(until).finally(() => lifecycle.end('work is over'));
-  const working = runWhenLeader(election, signal, leadOnce).catch((error: unknown) => {
-    if (!signal.aborted) logger.error({ error: describeError(error) }, 'work failed');
-  });
+  const leadOnce = (until: AbortSignal) => lifecycle.endWith(operator.work(until));
+  const working = lifecycle.endWith(runWhenLeader(election, signal, leadOnce));
   lifecycle.onStop('connections', () => client.close());
   lifecycle.onStop('health', async () => {
     await metricsServer?.close();

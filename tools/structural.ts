@@ -8,6 +8,7 @@ import { z } from 'zod';
 export interface Rule {
   readonly rule: string;
   readonly message: string;
+  readonly messageExpression?: string | undefined;
   readonly fieldPath?: string | undefined;
   readonly reason?: string | undefined;
 }
@@ -60,6 +61,7 @@ export function structuralOf(schema: z.ZodType, path: string): Structural {
 const rule = z.strictObject({
   rule: z.string(),
   message: z.string(),
+  messageExpression: z.string().optional(),
   fieldPath: z.string().optional(),
   reason: z.string().optional(),
 });

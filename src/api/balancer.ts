@@ -111,6 +111,8 @@ export const balancerPorts = [
     rule: '!has(self.balancer) || has(self.client.ports) && self.balancer.ports.all(b, self.client.ports.exists(p, p.name == b.targetPort))',
     fieldPath: '.balancer.ports',
     message: 'a targetPort is not the name of a port in client.ports',
+    messageExpression:
+      "'targetPort ' + self.balancer.ports.map(b, b.targetPort).filter(t, !has(self.client.ports) || !self.client.ports.exists(p, p.name == t))[0] + ' is not the name of a port in client.ports'",
   },
   {
     rule: "!has(self.balancer) || !has(self.client.ports) || self.balancer.ports.all(b, !has(b.protocol) || self.client.ports.all(p, p.name != b.targetPort || (p.protocol == 'UDP') == (b.protocol == 'UDP')))",

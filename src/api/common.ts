@@ -103,7 +103,9 @@ export const secretDelivery = z
 export const role = z
   .enum(['Peer', 'Full', 'Validator', 'Explorer', 'Boot', 'Archive'])
   .default('Peer')
-  .describe('Part that nodes play in the network; for people, labels and tags.');
+  .describe(
+    'Part that nodes play in the network, for people: the Nodes of a Network carry it as the label `peerage.dev/role`. Changing it replaces them, as the spec of a Node never changes.',
+  );
 
 export const init = z
   .string()

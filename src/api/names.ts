@@ -8,6 +8,8 @@ export const LABELS = {
   placement: `${GROUP}/placement`,
   /** Ordinal within the placement: the smallest that was free when the Node was made. */
   index: `${GROUP}/index`,
+  /** Part that the Node plays, as its Network says. */
+  role: `${GROUP}/role`,
   /** Hash of what the Node is made of. */
   revision: `${GROUP}/revision`,
 } as const;

@@ -6,7 +6,7 @@ const count = z.int().min(0);
 
 const planStep = z.object({
   verb: z
-    .enum(['create', 'update', 'replace', 'delete', 'register', 'deregister', 'release', 'launch', 'remove'])
+    .enum(['create', 'update', 'replace', 'delete', 'register', 'deregister', 'release'])
     .describe('What is to be done.'),
   kind: z.string().max(128).describe("To what kind of thing, in the cloud's own words: `security group`."),
   name: z.string().max(512).describe('To which one.'),
@@ -26,7 +26,7 @@ export const MAX_PLAN_STEPS = 200;
 export const MAX_RESOURCES = 1000;
 
 const plan = z.object({
-  summary: z.string().max(4096).describe('In one sentence: `add 2 nodes in virginia, replace none`.'),
+  summary: z.string().max(4096).describe('In one sentence: `add 2 nodes in virginia; 8 steps around them`.'),
   steps: z
     .array(planStep)
     .max(MAX_PLAN_STEPS)

@@ -57,7 +57,9 @@ const machine = z.object({
   state: z
     .enum(['pending', 'running', 'stopping', 'stopped', 'failed', 'terminating', 'terminated'])
     .exactOptional()
-    .describe('State the cloud reports.'),
+    .describe(
+      'State the cloud reported when the status was written; not renewed while nothing else changes.',
+    ),
   zone: z.string().max(64).exactOptional().describe('Zone it runs in.'),
   type: z.string().max(64).exactOptional().describe('Type of machine.'),
   privateAddress: z.string().max(64).exactOptional().describe('Address inside its network.'),

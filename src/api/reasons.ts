@@ -6,7 +6,9 @@
 export const CONDITION_TYPES = {
   Ready: 'All is as wished.',
   Reconciling: 'The operator is at work and will go on by itself.',
-  Stalled: 'Only a person can mend it; nothing is tried before something changes.',
+  Stalled: 'Only a person can mend it; it is tried again slowly, and at once when the wish changes.',
+  SweepHeld:
+    'On a CloudCredential: in some region more would be swept away than an hour may remove, so nothing is.',
   Protected: 'The credential and its Secret cannot vanish while they are in use.',
 } as const;
 export type ConditionType = keyof typeof CONDITION_TYPES;
@@ -17,6 +19,7 @@ export const REASONS = {
   Ready: 'The machine runs and is healthy in every balancer it belongs to.',
   Verified: 'The cloud knows the credential.',
   Progressing: 'Steps are under way; the message names the next.',
+  Waiting: 'Nothing was asked of the cloud yet; the message says what is waited for.',
   Launching: 'A machine was asked for.',
   Starting: 'The machine boots, or its balancer has not seen it healthy yet.',
   WaitingForPeers: 'The node starts when the peer addresses of the boot nodes are known.',
@@ -24,14 +27,11 @@ export const REASONS = {
   Scaling: 'Nodes are added or removed.',
   Draining: 'The node is out of its balancer and open connections run out.',
   Terminating: 'The machine or what surrounded it is being removed.',
-  Deleted: 'Everything made for the object is gone.',
-  Orphaned: 'The object goes and what was made for it stays, without our ownership tag.',
   Paused: 'The object or the operator is paused; nothing in the cloud is changed.',
   PlanPending: 'mode is Plan: status.plan says what would be done.',
   // Somebody has to do something.
   Invalid: 'The object cannot be read; the message has the path of the field.',
   CredentialNotFound: 'The CloudCredential does not exist.',
-  CredentialNotReady: 'The CloudCredential exists and the cloud has not confirmed it yet.',
   CredentialMismatch: 'The CloudCredential is one of another cloud.',
   NamespaceNotAllowed: 'The CloudCredential does not allow this namespace.',
   SecretNotFound: 'The Secret does not exist.',
@@ -40,14 +40,17 @@ export const REASONS = {
     'A variable, a file or a registry login comes from a Secret and secretDelivery is None.',
   UserDataTooLarge: 'What the machine boots with exceeds what the cloud takes.',
   Unauthorized: 'The cloud refuses the identity, or what it wants to do.',
-  InvalidRequest: 'The cloud says that what it was asked for is wrong; it waits for a new spec.',
-  Unsupported: 'The cloud cannot do this here; it waits for a new spec.',
+  InvalidRequest: 'The cloud says that what it was asked for is wrong; tried again slowly.',
+  Unsupported: 'The cloud cannot do this here; tried again slowly.',
   NotFound: 'Something the spec names does not exist in the cloud.',
+  AlreadyExists: 'Something of that name exists and is not ours.',
   NetworkNotFound: 'No network to launch into: no default VPC, or no subnet by that id or tag.',
   AmbiguousNetwork: 'More than one network fits, or the subnets are of two networks.',
   TooFewZones: 'The balancer needs subnets in more zones.',
   QuotaExceeded: "The account's quota is used up; tried again slowly.",
-  AccountChanged: 'The credential now belongs to another account than the one the machine was launched in.',
+  AccountChanged:
+    'The credential now belongs to another account than the one in which the machine, or what is around it, was made.',
+  MachineStopped: 'The machine is stopped: start it, or delete the Node.',
   GatewayForbidden:
     'The operator may not keep a gateway in this namespace: the chart gives the rights with gateway.enabled.',
   PeersForbidden:
@@ -62,14 +65,13 @@ export const REASONS = {
   OutOfCapacity: 'The cloud has no such machine left there; the next try may go elsewhere.',
   Throttled: 'The cloud asks for fewer calls.',
   CloudUnavailable: 'The cloud does not answer, or answers with an error of its own.',
-  AlreadyExists: 'Something of that name exists and is not ours.',
-  LaunchFailed: 'The machine ended before it was Ready; the message has its state reason.',
-  MachineLost: 'The machine ended behind our back; the Node is replaced.',
+  LaunchFailed: 'A launch was refused, or its machine ended before it was Ready; the message says why.',
+  MachineLost: 'The machine ended behind our back; another is launched for the Node.',
   Unhealthy: 'The machine runs, and its health check or a balancer it belongs to sees it unhealthy.',
   Remediated: 'The node was unhealthy for too long and is replaced.',
   UnknownVariable: 'A text refers to a variable by `$(NAME)` that has no value; it stays as it is.',
   SurplusMachine: 'There was more than one machine for a Node; all but one are removed.',
-  Swept: 'A machine or resource with our tag and no object behind it is removed.',
+  Swept: 'Machines or resources with our tag and no object behind them were removed.',
   InternalError: 'The operator failed; tried again with backoff.',
   // Finalizers.
   InUse: 'The credential is used and cannot go yet; the message says by whom.',

@@ -9,7 +9,7 @@ import { keyOf } from '../kube/object.ts';
 import { again, done, type Outcome } from '../runtime/controller.ts';
 import { createBackoff, type Held } from './backoff.ts';
 import { networkKeyOf } from './belonging.ts';
-import { setCondition } from './conditions.ts';
+import { findCondition, setCondition } from './conditions.ts';
 import type { Seen } from './kinds.ts';
 import { notedRegions, type Verified } from './sessions.ts';
 import type { Shared } from './shared.ts';
@@ -39,6 +39,8 @@ export function createCredentialController(options: CredentialControllerOptions)
     holdSecrets,
     sessions,
     inventory,
+    sweepHolds,
+    tell,
     clock,
     onChanged,
   } = options;
@@ -53,6 +55,7 @@ export function createCredentialController(options: CredentialControllerOptions)
       backoff.forget(key);
       sessions.forget(key);
       inventory.forget(key);
+      sweepHolds.forget(key);
       return done;
     }
     if (!seen.parsed.ok) {
@@ -73,7 +76,7 @@ export function createCredentialController(options: CredentialControllerOptions)
       const standing: Standing = {
         kind: 'working',
         reason: 'InUse',
-        message: `still used by ${tell(users)}`,
+        message: `still used by ${listed(users)}`,
       };
       await write(seen, { ...found(seen), usedBy: users.length }, standing, signal);
       return done;
@@ -234,19 +237,33 @@ export function createCredentialController(options: CredentialControllerOptions)
     const before: CloudCredentialStatus = seen.parsed.ok ? seen.parsed.value.status : {};
     const { generation: observedGeneration } = seen.metadata;
     const now = clock.now();
+    tell({ object: seen, before: before.conditions, standing });
     const standings = conditionsFor(before.conditions, standing, { generation: observedGeneration, now });
-    const kept: Condition[] = [...standings.filter(({ type }) => type !== 'Protected')];
-    const [protection] = setCondition(
-      before.conditions?.filter(({ type }) => type === 'Protected'),
-      { ...protectionOf(seen, status), observedGeneration },
-      now,
-    );
-    if (protection !== undefined) kept.push(protection);
+    const kept: Condition[] = standings.filter(({ type }) => type !== 'Protected' && type !== 'SweepHeld');
+    for (const condition of [protectionOf(seen, status), heldBySweep(seen)]) {
+      if (condition === undefined) continue;
+      const same = before.conditions?.filter(({ type }) => type === condition.type);
+      kept.push(...setCondition(same, { ...condition, observedGeneration }, now));
+    }
     await writeStatus(credentialResource, seen, {
       before,
       after: { ...status, observedGeneration, conditions: kept },
       signal,
     });
+  }
+
+  /** As it stands until the first sweep of this process has looked. */
+  function heldBySweep({ metadata, parsed }: Seen<CloudCredential>) {
+    const type = 'SweepHeld';
+    const holds = sweepHolds.of(keyOf(metadata));
+    if (holds === undefined && parsed.ok) {
+      const told = findCondition(parsed.value.status.conditions, type);
+      return told && ({ type, status: 'True', reason: 'SweepHeld', message: told.message } as const);
+    }
+    if (holds === undefined || holds.length === 0) return undefined;
+    const counts = holds.map(({ held, region }) => `${held} in ${region}`).join(', ');
+    const message = `machines without an object, more than an hour may remove, so none is: ${counts}; find out why before you remove them`;
+    return { type, status: 'True', reason: 'SweepHeld', message } as const;
   }
 
   function protectionOf(seen: Seen<CloudCredential>, { usedBy = 0 }: CloudCredentialStatus) {
@@ -275,7 +292,7 @@ export function createCredentialController(options: CredentialControllerOptions)
     } as const;
   }
 
-  function tell(users: readonly string[]): string {
+  function listed(users: readonly string[]): string {
     const more = users.length - usersTold;
     return `${users.slice(0, usersTold).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   }

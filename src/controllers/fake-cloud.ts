@@ -15,7 +15,18 @@ import { CLOUDS } from '../clouds/index.ts';
 import { scopeKeyOf } from './belonging.ts';
 
 /** What can be asked of the fake cloud, and refused by it. */
-type Api = 'verify' | 'list' | 'pin' | 'resolve' | 'launch' | 'remove' | 'release' | 'observe' | 'run';
+type Api =
+  | 'open'
+  | 'verify'
+  | 'list'
+  | 'pin'
+  | 'resolve'
+  | 'launch'
+  | 'remove'
+  | 'release'
+  | 'observe'
+  | 'owners'
+  | 'run';
 
 export interface FakeCloud {
   /** Takes the specs of a real cloud; everything behind `open` is here. */
@@ -33,14 +44,15 @@ export interface FakeCloud {
   membersOf(scope: string): readonly string[];
   /** Zones that have no room. */
   readonly fullZones: Set<string>;
-  /** From now on the call is answered with an error of this code, or with this; without one it is carried out again. */
-  refuse(api: Api, why?: CloudErrorCode | (() => Error)): void;
+  /** From now on the call is answered with an error of this code, or with this if any; without one it is carried out again. */
+  refuse(api: Api, why?: CloudErrorCode | (() => Error | undefined)): void;
   /** The next launch is carried out, and its answer is lost. */
   loseNextLaunch(): void;
   /** As if somebody did it by hand. */
   end(id: string): void;
   /** It will not run again, and stays until it is removed. */
   fail(id: string): void;
+  stop(id: string): void;
   /** It ended so long ago that the cloud does not know it any more. */
   vanish(id: string): void;
   /** A machine that runs, of whoever. */
@@ -64,7 +76,7 @@ export function createFakeCloud({
   const calls: string[] = [];
   const requests: LaunchRequest[] = [];
   const keysUsed: string[] = [];
-  const refusals = new Map<Api, () => Error>();
+  const refusals = new Map<Api, () => Error | undefined>();
   const machines = new Map<string, Machine>();
   const launched = new Map<string, readonly string[]>();
   const around = new Map<string, Set<string>>();
@@ -79,8 +91,12 @@ export function createFakeCloud({
 
   function call(api: Api, more = ''): void {
     calls.push(more === '' ? api : `${api} ${more}`);
-    const why = refusals.get(api);
-    if (why !== undefined) throw why();
+    refuseIfTold(api);
+  }
+
+  function refuseIfTold(api: Api): void {
+    const why = refusals.get(api)?.();
+    if (why !== undefined) throw why;
   }
 
   function launch(request: LaunchRequest): readonly Machine[] {
@@ -170,7 +186,7 @@ export function createFakeCloud({
     ];
   }
 
-  const openIn = (region: string): CloudSession => ({
+  const openIn = (region: string, cluster: string): CloudSession => ({
     region,
     machines: {
       batchLimit,
@@ -178,7 +194,7 @@ export function createFakeCloud({
         call('list');
         if (lagging) return [];
         moveOn();
-        return [...machines.values()];
+        return [...machines.values()].filter(({ owner }) => owner.cluster === cluster);
       },
       read: async (ids) => ids.flatMap((id) => machines.get(id) ?? []),
       pin: async (spec) => {
@@ -201,7 +217,10 @@ export function createFakeCloud({
       },
       release: async (ids) => {
         call('release', ids.join(' '));
-        for (const id of ids) machines.delete(id);
+        for (const id of ids) {
+          const machine = machines.get(id);
+          if (machine !== undefined) machines.set(id, { ...machine, owner: { cluster: '' } });
+        }
       },
     },
     fabric: {
@@ -214,7 +233,10 @@ export function createFakeCloud({
         call('run', `${step.verb} ${step.kind}`);
         effects.get(step)?.();
       },
-      owners: async () => [...scopes].flatMap(([key, owner]) => (around.get(key)?.size ? [owner] : [])),
+      owners: async () => {
+        refuseIfTold('owners');
+        return [...scopes].flatMap(([key, owner]) => (around.get(key)?.size ? [owner] : []));
+      },
     },
     verify: async () => {
       call('verify');
@@ -223,9 +245,11 @@ export function createFakeCloud({
     close() {},
   });
 
-  const open: Cloud['open'] = async ({ region, secret }) => {
+  const open: Cloud['open'] = async ({ region, secret, cluster }) => {
+    const error = refusals.get('open')?.();
+    if (error !== undefined) throw error;
     keysUsed.push(secret?.get('aws_access_key_id')?.reveal() ?? '');
-    return openIn(region);
+    return openIn(region, cluster);
   };
 
   return {
@@ -252,6 +276,10 @@ export function createFakeCloud({
     end(id) {
       const machine = machines.get(id);
       if (machine !== undefined) machines.set(id, { ...machine, state: 'terminated' });
+    },
+    stop(id) {
+      const machine = machines.get(id);
+      if (machine !== undefined) machines.set(id, { ...machine, state: 'stopped' });
     },
     vanish: (id) => void machines.delete(id),
     plant(machine) {

@@ -1,22 +1,20 @@
 import { expect, test } from 'vitest';
-import { ANNOTATIONS } from '../api/names.ts';
 import { KubeError } from '../kube/errors.ts';
 import { conditionOf, networkSpec, setUp } from './testbed.ts';
 
-const unreadable = { [ANNOTATIONS.launch]: 'not what the operator writes' };
+const defect = () => new Error('the code has a defect');
 
 test('a pass that fails for a reason of our own is told on its object, once, and tried again ever more slowly', async () => {
   const bed = await setUp();
-  await bed.makeNode(unreadable);
+  await bed.makeNode();
+  bed.cloud.refuse('observe', defect);
   bed.startOperator();
   await bed.run(1_000);
   const node = await bed.node();
   expect(conditionOf(node, 'Ready')).toMatchObject({
     status: 'False',
     reason: 'InternalError',
-    message: expect.stringMatching(
-      /^the operator failed: annotation peerage.dev\/launch of Node ns\/lone cannot be read: .*; it is tried again/,
-    ),
+    message: expect.stringMatching(/^the operator failed: the code has a defect; it is tried again/),
     observedGeneration: node.metadata.generation,
   });
   expect(conditionOf(node, 'Reconciling')).toMatchObject({ status: 'True', reason: 'InternalError' });
@@ -31,34 +29,25 @@ test('a pass that fails for a reason of our own is told on its object, once, and
 
 test('what failed and goes well again is not told any more', async () => {
   const bed = await setUp();
-  await bed.makeNode(unreadable);
+  await bed.makeNode();
+  bed.cloud.refuse('observe', defect);
   bed.startOperator();
   await bed.run(1_000);
-  await bed.server.nodes.patch(
-    { namespace: 'ns', name: 'lone' },
-    { metadata: { annotations: { [ANNOTATIONS.launch]: null } } },
-    { type: 'merge' },
-  );
+  bed.cloud.refuse('observe');
   await bed.run(10_000);
   expect(conditionOf(await bed.node(), 'Ready')).toMatchObject({ status: 'True', reason: 'Ready' });
 });
 
 test('a Network tells of a Node that fails', async () => {
   const bed = await setUp();
+  bed.cloud.refuse('resolve', defect);
   bed.startOperator();
   await bed.makeNetwork(networkSpec(1));
   await bed.run(10_000);
   const [node] = await bed.nodes();
-  await bed.server.nodes.patch(
-    { namespace: 'ns', name: node?.metadata.name ?? '' },
-    { metadata: { annotations: unreadable } },
-    { type: 'merge' },
-  );
-  await bed.run(10_000);
   expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({
     status: 'False',
-    reason: 'InternalError',
-    message: expect.stringContaining(`Node ns/${node?.metadata.name} cannot be read`),
+    message: expect.stringContaining(`${node?.metadata.name}: the operator failed: the code has a defect`),
   });
 });
 
@@ -85,4 +74,19 @@ test('a lost race is told nowhere', async () => {
   bed.startOperator();
   await bed.run(500);
   expect(conditionOf(await bed.node(), 'Ready')?.reason).not.toBe('InternalError');
+});
+
+test('a launch that fails before its call, for a reason of our own, is tried again ever more slowly', async () => {
+  const bed = await setUp();
+  await bed.makeNode();
+  bed.cloud.refuse('resolve', defect);
+  bed.startOperator();
+  await bed.run(60_000);
+  // After 1, 2, 4, 8, 16 and 32 s.
+  expect(bed.cloud.calledTimes('resolve')).toBeLessThanOrEqual(7);
+  expect(bed.cloud.calledTimes('resolve')).toBeGreaterThanOrEqual(5);
+  expect(conditionOf(await bed.node(), 'Ready')).toMatchObject({
+    reason: 'InternalError',
+    message: 'the operator failed: the code has a defect; next try in 32 s',
+  });
 });

@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { Seen } from './kinds.ts';
 import { conditionsFor, type Standing, writeStatus } from './status.ts';
+import type { Telling } from './telling.ts';
 
 interface Told {
   readonly status: { readonly conditions?: readonly Condition[]; readonly observedGeneration?: number };
@@ -20,7 +21,7 @@ const longestWords = 400;
 export function tellInternalError<T extends Told>(
   cache: Informer<Seen<T>>,
   resource: Resource<Seen<T>>,
-  clock: Clock,
+  { tell, clock }: { readonly tell: Telling; readonly clock: Clock },
 ): (key: string, error: unknown, signal: AbortSignal) => Promise<void> {
   return async (key, error, signal) => {
     const seen = cache.get(key);
@@ -34,6 +35,7 @@ export function tellInternalError<T extends Told>(
       reason: 'InternalError',
       message: `the operator failed: ${short}; it is tried again, ever more slowly`,
     };
+    tell({ object: seen, before: before.conditions, standing });
     const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
     const after = { ...before, observedGeneration: generation, conditions };
     await writeStatus(resource, seen, { before, after, signal });

@@ -297,10 +297,14 @@ test('counts machines by state over all regions', async () => {
   const { region, readAfter, show } = setUp();
   show(machine('a', 'running'), machine('b', 'running'), machine('c', 'terminated'));
   await readAfter(0);
-  expect([...countByState([region, region])]).toEqual([
-    ['running', 4],
-    ['terminated', 2],
-  ]);
+  expect(Object.fromEntries(countByState([region, region]))).toEqual({
+    pending: 0,
+    running: 4,
+    stopping: 0,
+    stopped: 0,
+    terminating: 0,
+    terminated: 2,
+  });
 });
 
 describe('a cloud that tells of changes', () => {

@@ -26,6 +26,16 @@ export interface InventoryOptions {
 const hintMs = 100;
 const rewatchMs = 2_000;
 
+const MACHINE_STATES = [
+  'pending',
+  'running',
+  'stopping',
+  'stopped',
+  'failed',
+  'terminating',
+  'terminated',
+] as const satisfies readonly MachineState[];
+
 /** A state further on is never taken back by an answer that lags behind what we did ourselves. */
 const rank: Readonly<Record<MachineState, number>> = {
   pending: 0,
@@ -49,6 +59,7 @@ export class RegionInventory {
   /** By CloudCredential, the one to list with next first. Each of them sees the same machines. */
   readonly #openers = new Map<string, OpenSession>();
   readonly #options: InventoryOptions;
+  readonly #openedAt: number;
   #machines = new Map<string, Machine>();
   #byToken = new Map<string, Set<string>>();
   /** What our own calls answered, and when. */
@@ -67,11 +78,17 @@ export class RegionInventory {
     this.readLagMs = open.readsLag ? options.readLagMs : 0;
     this.#openers.set(open.credential, open);
     this.#options = options;
+    this.#openedAt = options.clock.monotonic();
   }
 
   /** When the newest full list was begun (monotonic); undefined before the first. */
   get readAt(): number | undefined {
     return this.#readAt;
+  }
+
+  /** Of the newest full list; before the first, for how long there has been none. */
+  get ageMs(): number {
+    return this.#options.clock.monotonic() - (this.#readAt ?? this.#openedAt);
   }
 
   /** Why the newest list was not read to its end; undefined when it was. */
@@ -323,9 +340,9 @@ export function createInventory(options: InventoryOptions): Inventory {
   };
 }
 
-/** Counts of machines by state over all regions, for the metric. */
+/** Counts of machines over all regions, of every state there is, for the metric. */
 export function countByState(regions: readonly RegionInventory[]): ReadonlyMap<MachineState, number> {
-  const counts = new Map<MachineState, number>();
+  const counts = new Map<MachineState, number>(MACHINE_STATES.map((state) => [state, 0]));
   for (const region of regions)
     for (const { state } of region.all()) counts.set(state, (counts.get(state) ?? 0) + 1);
   return counts;

@@ -28,10 +28,13 @@ import { createLauncher } from './launch/launcher.ts';
 import { createNetworkController } from './network/controller.ts';
 import { createNodeController } from './node/controller.ts';
 import { createPeers } from './peers.ts';
+import { createReleaser } from './releaser.ts';
 import { createRemover } from './remover.ts';
 import { createSessions } from './sessions.ts';
 import type { Shared } from './shared.ts';
 import { createSweep } from './sweep.ts';
+import { createSweepHolds } from './sweep-holds.ts';
+import { createTelling } from './telling.ts';
 import { createWaking } from './waking.ts';
 
 export interface OperatorOptions {
@@ -105,6 +108,7 @@ export function createOperator(options: OperatorOptions): Operator {
     reportingController: 'peerage.dev/operator',
     reportingInstance: identity,
   });
+  const tell = createTelling({ ...caches, events });
   const sessions = createSessions({
     ...caches,
     clouds,
@@ -171,6 +175,7 @@ export function createOperator(options: OperatorOptions): Operator {
       for (const id of before?.members.keys() ?? []) if (!now.members.has(id)) waking.ownersOf({ id });
     },
   });
+  const wakeOwners = (id: string) => waking.ownersOf({ id });
   const shared: Shared = {
     ...caches,
     client,
@@ -180,9 +185,18 @@ export function createOperator(options: OperatorOptions): Operator {
     health,
     peers,
     fabrics,
-    remover: createRemover({ clock, logger, onFailure: (id) => waking.ownersOf({ id }) }),
+    remover: createRemover({ clock, logger, onFailure: wakeOwners }),
+    releaser: createReleaser({
+      cluster,
+      clock,
+      logger,
+      onFailure: wakeOwners,
+      onReleased: waking.ownersOf,
+    }),
     bursts: createBursts(waking.nodesOf),
+    sweepHolds: createSweepHolds((credential) => queues.credentials.add(credential)),
     events,
+    tell,
     cluster,
     paused,
     clock,
@@ -219,9 +233,10 @@ export function createOperator(options: OperatorOptions): Operator {
   metrics.onScrape(() => {
     for (const cloud of Object.keys(clouds)) {
       const regions = inventory.regions().filter((region) => region.cloud === cloud);
+      metrics.sweepHeld.set({ cloud }, shared.sweepHolds.total(cloud));
       for (const [state, count] of countByState(regions)) metrics.machines.set({ cloud, state }, count);
-      const ages = regions.map(({ readAt }) => (readAt === undefined ? 0 : clock.monotonic() - readAt));
-      metrics.inventoryAgeSeconds.set({ cloud }, Math.max(0, ...ages) / 1000);
+      const oldestMs = Math.max(0, ...regions.map(({ ageMs }) => ageMs));
+      metrics.inventoryAgeSeconds.set({ cloud }, oldestMs / 1000);
     }
   });
 
@@ -267,7 +282,7 @@ export function createOperator(options: OperatorOptions): Operator {
           {
             concurrency: 4,
             reconcile: credentialController.reconcile,
-            onFailure: tellInternalError(credentials, caches.credentialResource, clock),
+            onFailure: tellInternalError(credentials, caches.credentialResource, { tell, clock }),
           },
           signal,
         ),
@@ -276,7 +291,7 @@ export function createOperator(options: OperatorOptions): Operator {
           {
             concurrency: 8,
             reconcile: networkController.reconcile,
-            onFailure: tellInternalError(networks, caches.networkResource, clock),
+            onFailure: tellInternalError(networks, caches.networkResource, { tell, clock }),
           },
           signal,
         ),
@@ -285,7 +300,7 @@ export function createOperator(options: OperatorOptions): Operator {
           {
             concurrency: options.nodeConcurrency,
             reconcile: nodeController.reconcile,
-            onFailure: tellInternalError(nodes, caches.nodeResource, clock),
+            onFailure: tellInternalError(nodes, caches.nodeResource, { tell, clock }),
           },
           signal,
         ),

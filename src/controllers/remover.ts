@@ -12,9 +12,9 @@ export interface Removal {
   readonly id: string;
 }
 
-/** Ends machines, many in one call. */
+/** Carries something out for many machines in one call. */
 export interface Remover {
-  /** Puts the machine into the next batch. The inventory shows when its end has begun, and when it is done. */
+  /** Puts the machine into the next batch. The inventory shows when it has begun, and when it is done. */
   request(removal: Removal): void;
   /** Why the last request for the machine came to nothing; told once. */
   takeFailure(id: string): Error | undefined;
@@ -23,13 +23,27 @@ export interface Remover {
 export interface RemoverOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The machine of this id could not be ended. */
+  /** Nothing came of the request for the machine of this id. */
   readonly onFailure: (id: string) => void;
 }
 
 const callDeadlineMs = 120_000;
 
-export function createRemover({ clock, logger, onFailure }: RemoverOptions): Remover {
+/** Ends machines, many in one call. */
+export function createRemover(options: RemoverOptions): Remover {
+  return createRequests(options, 'removed', async ({ region, open }, ids, signal) => {
+    const { refused } = await open.session.machines.remove(ids, signal);
+    region.learnRemoved(ids.filter((id) => !refused.has(id)));
+    return refused;
+  });
+}
+
+/** `run` answers what was refused, by id. `what` is done to machines, for the log. */
+export function createRequests(
+  { clock, logger, onFailure }: RemoverOptions,
+  what: string,
+  run: (first: Removal, ids: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, Error>>,
+): Remover {
   const waiting = new Set<string>();
   const failures = new Map<string, { readonly region: RegionInventory; readonly error: Error }>();
 
@@ -42,11 +56,8 @@ export function createRemover({ clock, logger, onFailure }: RemoverOptions): Rem
     async run(items) {
       const [first] = items;
       if (first === undefined) return [];
-      const { region, open } = first;
       const ids = items.map(({ id }) => id);
-      const signal = AbortSignal.timeout(callDeadlineMs);
-      const { refused } = await open.session.machines.remove(ids, signal);
-      region.learnRemoved(ids.filter((id) => !refused.has(id)));
+      const refused = await run(first, ids, AbortSignal.timeout(callDeadlineMs));
       return ids.map((id) => refused.get(id) ?? 'begun');
     },
   });
@@ -67,7 +78,7 @@ export function createRemover({ clock, logger, onFailure }: RemoverOptions): Rem
         .add(removal)
         .catch((error: unknown) => {
           noteFailure(region, id, toError(error));
-          logger.warn({ machine: id, error: describeError(error) }, 'machine could not be removed');
+          logger.warn({ machine: id, error: describeError(error) }, `machine could not be ${what}`);
           onFailure(id);
         })
         .finally(() => waiting.delete(id));

@@ -1,5 +1,6 @@
 /** Keys that change, and keys that are revoked. */
 import { describe, expect, test } from 'vitest';
+import { CloudError } from '../clouds/cloud.ts';
 import { conditionOf, setUp, type Testbed } from './testbed.ts';
 
 async function verifiedNow(bed: Testbed): Promise<string | undefined> {
@@ -46,6 +47,34 @@ describe('a credential at rest', () => {
     await bed.run(100);
     expect(await verifiedNow(bed)).toBe('Verified');
   });
+});
+
+test('a Secret that lacks a key is named, and so is the CloudCredential that needs it', async () => {
+  const bed = await setUp();
+  const facts = { code: 'invalid', outcome: 'none', api: 'credential' } as const;
+  bed.cloud.refuse(
+    'open',
+    () => new CloudError({ ...facts, reason: 'SecretKeyMissing', message: 'the Secret has no key k' }),
+  );
+  bed.startOperator();
+  await bed.run(1_000);
+  expect(conditionOf(await bed.credential(), 'Stalled')).toMatchObject({
+    reason: 'SecretKeyMissing',
+    message: expect.stringMatching(
+      /^CloudCredential ns\/cred, Secret keys: .*the Secret has no key k; next try in/,
+    ),
+  });
+});
+
+test('what is looked for again says so once', async () => {
+  const bed = await setUp({ bare: true });
+  await bed.makeCredential();
+  bed.startOperator();
+  await bed.makeNode();
+  await bed.run(1_000);
+  expect(conditionOf(await bed.node(), 'Stalled')?.message).toBe(
+    'CloudCredential ns/cred: there is no Secret keys in namespace ns; next try in 15 s',
+  );
 });
 
 describe('a Secret that was read a moment ago', () => {

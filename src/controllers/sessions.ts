@@ -3,7 +3,7 @@ import { cloudOf } from '../api/cloud-member.ts';
 import type { CredentialRef } from '../api/common.ts';
 import type { CloudCredential } from '../api/credential.ts';
 import { ANNOTATIONS } from '../api/names.ts';
-import type { CallGate, Cloud, CloudSession, Identity } from '../clouds/cloud.ts';
+import { type CallGate, type Cloud, CloudError, type CloudSession, type Identity } from '../clouds/cloud.ts';
 import type { CloudName } from '../clouds/index.ts';
 import { keyOf } from '../kube/object.ts';
 import type { SecretReader } from '../kube/secrets.ts';
@@ -132,7 +132,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (secretName !== undefined && secret === undefined)
       throw new CredentialTrouble(
         'SecretNotFound',
-        `CloudCredential ${key}: there is no Secret ${secretName} in namespace ${credential.metadata.namespace}; it is looked for again every 15 s`,
+        `CloudCredential ${key}: there is no Secret ${secretName} in namespace ${credential.metadata.namespace}`,
       );
     const id = `${key}/${region}`;
     // By its values: our own finalizer on the Secret changes its version and nothing else.
@@ -145,14 +145,21 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     const opening = (async () => {
       let budgets = budgetsOf(member.name, key, region);
-      const session = await cloud.open({
-        region,
-        credential: member.spec,
-        ...(secret && { secret: secret.values }),
-        cluster,
-        gate: gateOf(member.name, () => budgets),
-        now: () => clock.now(),
-      });
+      const session = await cloud
+        .open({
+          region,
+          credential: member.spec,
+          ...(secret && { secret: secret.values }),
+          cluster,
+          gate: gateOf(member.name, () => budgets),
+          now: () => clock.now(),
+        })
+        .catch((cause: unknown) => {
+          if (!(cause instanceof CloudError) || cause.reason !== 'SecretKeyMissing') throw cause;
+          // The cloud knows neither by name.
+          const message = `CloudCredential ${key}, Secret ${secretName}: ${cause.message}`;
+          throw new CredentialTrouble('SecretKeyMissing', message, { cause });
+        });
       try {
         const identity = await session.verify(AbortSignal.timeout(verifyDeadlineMs));
         budgets = budgetsOf(member.name, identity.account, region);
@@ -261,8 +268,15 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 }
 
-/** Regions in which something may have been made with the credential. */
+/** Regions in which something may have been made with the credential. Throws CredentialTrouble when nobody can read them. */
 export function notedRegions({ metadata }: Seen<CloudCredential>): readonly string[] {
   const annotation = metadata.annotations?.[ANNOTATIONS.regions];
-  return annotation === undefined ? [] : regionList.parse(JSON.parse(annotation));
+  if (annotation === undefined) return [];
+  try {
+    return regionList.parse(JSON.parse(annotation));
+  } catch (cause) {
+    const where = `metadata.annotations[${ANNOTATIONS.regions}]`;
+    const message = `${where} of CloudCredential ${keyOf(metadata)}: not a JSON list of regions; restore it`;
+    throw new CredentialTrouble('Invalid', message, { cause });
+  }
 }

@@ -10,8 +10,11 @@ import type { Fabrics } from './fabrics.ts';
 import type { Health } from './health.ts';
 import type { Inventory } from './inventory.ts';
 import type { Peers } from './peers.ts';
+import type { Releaser } from './releaser.ts';
 import type { Remover } from './remover.ts';
 import type { Sessions } from './sessions.ts';
+import type { SweepHolds } from './sweep-holds.ts';
+import type { Telling } from './telling.ts';
 
 /** What all controllers work with; there is one of each. */
 export interface Shared extends Caches {
@@ -23,8 +26,11 @@ export interface Shared extends Caches {
   readonly peers: Peers;
   readonly fabrics: Fabrics;
   readonly remover: Remover;
+  readonly releaser: Releaser;
   readonly bursts: Bursts;
+  readonly sweepHolds: SweepHolds;
   readonly events: EventRecorder;
+  readonly tell: Telling;
   /** Marks in the clouds what is ours. */
   readonly cluster: string;
   /** The operator was started with `--paused`. */

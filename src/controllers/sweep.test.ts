@@ -1,10 +1,11 @@
 /** What carries our tag and has no object behind it goes, after a grace time, and never many at once. Both are ten minutes here. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ANNOTATIONS } from '../api/names.ts';
-import { networkSpec, setUp, type Testbed } from './testbed.ts';
+import { conditionOf, networkSpec, parsedOf, setUp, type Testbed } from './testbed.ts';
 
 const sweepMs = 600_000;
 const graceMs = 600_000;
+const another = { namespace: 'ns', name: 'another' };
 const owner = { cluster: 'c1', network: 'ns/gone', placement: 'here' };
 
 async function withRegion(): Promise<Testbed> {
@@ -72,6 +73,49 @@ test('more than an hour may remove are held, all of them', async () => {
   expect(alive(bed)).toEqual(['m-1']);
 });
 
+test('what is held is told on the CloudCredential, and counted, until it is held no more', async () => {
+  const bed = await withRegion();
+  plant(bed, 6);
+  await bed.run(3 * sweepMs);
+  expect(conditionOf(await bed.credential(), 'SweepHeld')).toMatchObject({
+    status: 'True',
+    reason: 'SweepHeld',
+    message: expect.stringContaining('6 in aws/1/us-east-1'),
+  });
+  expect(conditionOf(await bed.credential(), 'Ready')?.status).toBe('True');
+  expect(await bed.metric('peerage_sweep_held')).toEqual({ '': 6 });
+  expect(await bed.warnings()).toEqual([]);
+  bed.cloud.end('lost-5');
+  await bed.run(2 * sweepMs);
+  expect(conditionOf(await bed.credential(), 'SweepHeld')).toBeUndefined();
+  expect(await bed.metric('peerage_sweep_held')).toEqual({ '': 0 });
+});
+
+test('what another operator held stays told until this one has looked', async () => {
+  const bed = await setUp();
+  const stop = bed.startOperator();
+  await bed.makeNetwork(networkSpec(1));
+  await bed.run(15_000);
+  plant(bed, 6);
+  await bed.run(3 * sweepMs);
+  stop();
+  bed.startOperator();
+  await bed.run(60_000);
+  expect(conditionOf(await bed.credential(), 'SweepHeld')?.status).toBe('True');
+  for (const id of ['lost-0', 'lost-1', 'lost-2', 'lost-3', 'lost-4', 'lost-5']) bed.cloud.end(id);
+  await bed.run(2 * sweepMs);
+  expect(conditionOf(await bed.credential(), 'SweepHeld')).toBeUndefined();
+});
+
+test('what a sweep removed is told once, by name, on the CloudCredential', async () => {
+  const bed = await withRegion();
+  plant(bed, 2);
+  await bed.run(4 * sweepMs);
+  expect(await bed.warnings()).toEqual([
+    'CloudCredential cred Swept: removed 2 without an object: machine lost-0, machine lost-1',
+  ]);
+});
+
 test('what a Network left behind that lost its finalizers goes with its machines', async () => {
   const bed = await withRegion();
   const [node] = await bed.nodes();
@@ -100,10 +144,69 @@ test('nothing is swept on a list that was not read to its end', async () => {
   expect(alive(bed)).toEqual(['m-1', 'lost-0']);
 });
 
-test('nor while a Node carries a record that cannot be read: it may claim anything', async () => {
+test('nor while a Node of the namespace carries a record that cannot be read: it may claim anything', async () => {
   const bed = await withRegion();
   await bed.makeNode({ [ANNOTATIONS.launch]: 'not what the operator writes' });
   plant(bed, 1);
   await bed.run(4 * sweepMs);
   expect(alive(bed)).toContain('lost-0');
+});
+
+test('nor is that of another namespace any hindrance', async () => {
+  const bed = await withRegion();
+  await bed.makeNode({ [ANNOTATIONS.launch]: 'not what the operator writes' });
+  bed.cloud.plant({
+    id: 'far',
+    owner: { ...owner, network: 'far/gone' },
+    launch: { token: 'far', index: 0 },
+  });
+  await bed.run(4 * sweepMs);
+  expect(alive(bed)).not.toContain('far');
+});
+
+describe('what cannot be looked at holds up nothing else', () => {
+  test('a CloudCredential whose regions cannot be read', async () => {
+    const bed = await withRegion();
+    await bed.server.credentials.create({
+      metadata: { ...another, annotations: { [ANNOTATIONS.regions]: 'us-east-1' } },
+      spec: { aws: { source: 'Secret', secretRef: { name: 'keys' } } },
+    });
+    plant(bed, 1);
+    await bed.run(4 * sweepMs);
+    expect(alive(bed)).toEqual(['m-1']);
+    expect(conditionOf(parsedOf(await bed.server.credentials.get(another)), 'Stalled')).toMatchObject({
+      reason: 'Invalid',
+      message: expect.stringContaining('metadata.annotations[peerage.dev/regions]'),
+    });
+  });
+
+  test('surroundings that cannot go', async () => {
+    const bed = await withRegion();
+    for (const name of ['first', 'second']) await bed.makeNode({}, name);
+    await bed.run(10_000);
+    for (const name of ['first', 'second']) {
+      await bed.server.nodes.patch(
+        { namespace: 'ns', name },
+        { metadata: { finalizers: [] } },
+        { type: 'merge' },
+      );
+      await bed.server.nodes.delete({ namespace: 'ns', name });
+    }
+    const { calls, around } = bed.cloud;
+    bed.cloud.refuse('run', () => {
+      const tries = calls.slice(calls.lastIndexOf('list')).filter((call) => call.startsWith('run'));
+      return tries.length === 1 ? new Error('it is in use') : undefined;
+    });
+    await bed.run(5 * sweepMs);
+    expect(alive(bed)).toEqual(['m-1']);
+    expect([around.get('node ns/first')?.size, around.get('node ns/second')?.size]).toEqual([1, 0]);
+  });
+
+  test('surroundings that one may not list', async () => {
+    const bed = await withRegion();
+    bed.cloud.refuse('owners', 'unauthorized');
+    plant(bed, 1);
+    await bed.run(4 * sweepMs);
+    expect(alive(bed)).toEqual(['m-1']);
+  });
 });

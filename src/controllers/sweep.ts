@@ -1,19 +1,13 @@
-import { cloudOf } from '../api/cloud-member.ts';
-import { LABELS } from '../api/names.ts';
-import type { Network } from '../api/network.ts';
-import type { Node } from '../api/node.ts';
-import type { Machine, Owner } from '../clouds/cloud.ts';
+import type { Owner } from '../clouds/cloud.ts';
 import { type KubeObject, keyOf } from '../kube/object.ts';
 import type { Resource } from '../kube/resource.ts';
-import { shareReplicas } from '../planning/scale.ts';
 import { planSweep } from '../planning/sweep.ts';
 import { describeError } from '../runtime/errors.ts';
 import { scopeKeyOf } from './belonging.ts';
 import type { RegionInventory } from './inventory.ts';
-import type { Seen } from './kinds.ts';
-import { recordOf } from './launch/record.ts';
 import { notedRegions, type OpenSession } from './sessions.ts';
 import type { Shared } from './shared.ts';
+import { type Claims, claimsOf } from './sweep-claims.ts';
 
 export interface SweepOptions extends Shared {
   /** Absent: all. What belongs to other namespaces is another operator's. */
@@ -23,6 +17,17 @@ export interface SweepOptions extends Shared {
 }
 
 const hourMs = 3_600_000;
+
+/** A region in one sweep. */
+interface Place {
+  readonly region: RegionInventory;
+  /** On whose behalf things are removed. */
+  readonly open: OpenSession;
+  /** By all CloudCredentials that noted it. */
+  readonly opens: readonly OpenSession[];
+  /** What is removed. */
+  readonly what: string[];
+}
 
 interface Unclaimed {
   /** By machine id. */
@@ -34,86 +39,107 @@ interface Unclaimed {
 /**
  * Looks for machines and surroundings with our cluster tag and no object behind them, and removes them after a grace time.
  * The cloud is listed first and the cluster, live, second: what was made in between has its object in the second list.
+ * What cannot be looked at, or removed, holds up nothing else.
  */
 export function createSweep(options: SweepOptions) {
-  const {
-    networks,
-    networkResource,
-    nodes,
-    nodeResource,
-    credentials,
-    sessions,
-    inventory,
-    fabrics,
-    remover,
-  } = options;
+  const { networks, networkResource, nodes, nodeResource, credentials } = options;
+  const { sessions, inventory, fabrics, remover, events, sweepHolds } = options;
   const { watchNamespaces, graceMs, intervalMs, paused, clock, logger, metrics } = options;
   /** Since when (monotonic) nobody has claimed what was found in a region; what is not found any more is forgotten. */
   const unclaimed = new Map<string, Unclaimed>();
   let removals: number[] = [];
+  /** What stood in the way of the last sweep, by what it befell. */
+  let told = new Map<string, string>();
+  let toldBefore = told;
 
   async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(intervalMs, signal).catch(() => {});
       if (signal.aborted || paused) continue;
-      try {
-        await once(signal);
-      } catch (error) {
-        if (!signal.aborted) logger.warn({ error: describeError(error) }, 'sweep was not finished');
-      }
+      await apart('sweep', signal, () => once(signal));
     }
   }
 
   async function once(signal: AbortSignal): Promise<void> {
     if (!networks.synced || !nodes.synced || !credentials.synced) return;
-    for (const [region, open] of await openNotedRegions(signal)) await sweepRegion(region, open, signal);
+    toldBefore = told;
+    told = new Map();
+    const swept = new Map<string, string[]>();
+    for (const [region, opens] of await openNotedRegions(signal))
+      await apart(region.key, signal, async () => {
+        const [open] = opens;
+        if (open === undefined) return;
+        const what = swept.get(open.credential) ?? [];
+        swept.set(open.credential, what);
+        await sweepRegion({ region, open, opens, what }, signal);
+      });
+    for (const [credential, what] of swept) tellSwept(credential, what);
+  }
+
+  function tellSwept(credential: string, what: readonly string[]): void {
+    const regarding = credentials.get(credential);
+    if (regarding === undefined || what.length === 0) return;
+    const note = `removed ${what.length} without an object: ${what.join(', ')}`;
+    events.event({ regarding, type: 'Warning', reason: 'Swept', action: 'Sweep', note });
+  }
+
+  /** Runs `work`; what it meets goes no further, and is logged when it reads differently than in the last sweep. */
+  async function apart(what: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (signal.aborted) return;
+      const words = describeError(error);
+      if (toldBefore.get(what) !== words) logger.warn({ of: what, error: words }, 'sweep left something out');
+      told.set(what, words);
+    }
   }
 
   /** Regions that nothing uses any more can still hold what was left behind. */
-  async function openNotedRegions(signal: AbortSignal): Promise<ReadonlyMap<RegionInventory, OpenSession>> {
-    const opened = new Map<RegionInventory, OpenSession>();
+  async function openNotedRegions(
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<RegionInventory, readonly OpenSession[]>> {
+    const opened = new Map<RegionInventory, OpenSession[]>();
     for (const credential of credentials.list()) {
       if (!credential.parsed.ok) continue;
-      for (const region of notedRegions(credential)) {
-        try {
-          const open = await sessions.openFor(credential, region, signal);
-          opened.set(inventory.of(open), open);
-        } catch (error) {
-          const { name } = cloudOf(credential.parsed.value.spec);
-          logger.debug({ cloud: name, region, error: describeError(error) }, 'region could not be swept');
-        }
-      }
+      const key = keyOf(credential.metadata);
+      await apart(key, signal, async () => {
+        for (const region of notedRegions(credential))
+          await apart(`${key} ${region}`, signal, async () => {
+            const open = await sessions.openFor(credential, region, signal);
+            const list = inventory.of(open);
+            opened.set(list, [...(opened.get(list) ?? []), open]);
+          });
+      });
     }
     return opened;
   }
 
-  async function sweepRegion(region: RegionInventory, open: OpenSession, signal: AbortSignal): Promise<void> {
+  async function sweepRegion(place: Place, signal: AbortSignal): Promise<void> {
+    const { region, open } = place;
     const before = region.readAt;
     await region.read(signal);
     if (region.readAt === before) return;
-    const machines = region.all();
-    const owners = await open.session.fabric.owners(signal);
+    let owners: readonly Owner[] = [];
+    await apart(`${region.key} surroundings`, signal, async () => {
+      owners = await open.session.fabric.owners(signal);
+    });
     const [liveNetworks, liveNodes] = await Promise.all([
       listLive(networkResource, signal),
       listLive(nodeResource, signal),
     ]);
-    const networkKeys = new Set(liveNetworks.map(({ metadata }) => keyOf(metadata)));
-    const nodeKeys = new Set(liveNodes.map(({ metadata }) => keyOf(metadata)));
-    const launches = new Set(liveNodes.flatMap(launchKey));
-    const recordless = new Set(
-      liveNodes.filter((node) => launchKey(node).length === 0).map(({ metadata }) => keyOf(metadata)),
-    );
-    const wished = new Set(liveNetworks.flatMap(wishedPlacements));
-    const populated = new Set(
-      liveNodes.flatMap(({ metadata }) => placementKey(metadata.labels, metadata.namespace)),
-    );
+    const claims = claimsOf(liveNetworks, liveNodes);
+    sweepMachines(place, claims);
+    await sweepFabric(place, { claims, owners: owners.filter(isOurs) }, signal);
+  }
 
+  function sweepMachines({ region, open, opens, what }: Place, claims: Claims): void {
     const { machines: orphanedSince } = unclaimedIn(region);
     const now = clock.monotonic();
     removals = removals.filter((at) => now - at < hourMs);
     const plan = planSweep({
-      machines: machines.filter(({ owner }) => isOurs(owner)),
-      isClaimed: (machine) => isClaimed(machine, { launches, wished, populated, recordless }),
+      machines: region.all().filter(({ owner }) => isOurs(owner)),
+      isClaimed: claims.isClaimed,
       orphanedSince,
       now,
       graceMs,
@@ -121,7 +147,8 @@ export function createSweep(options: SweepOptions) {
     });
     unclaimed.set(region.key, { ...unclaimedIn(region), machines: plan.orphanedSince });
     const { cloud } = open;
-    metrics.sweepHeld.set({ cloud }, plan.held);
+    const keys = opens.map(({ credential }) => credential);
+    sweepHolds.note({ cloud, region: region.key, credentials: keys, held: plan.held });
     if (plan.held > 0)
       logger.warn(
         { region: region.key, held: plan.held },
@@ -130,64 +157,48 @@ export function createSweep(options: SweepOptions) {
     for (const { id } of plan.remove) {
       remover.request({ region, open, id });
       removals.push(now);
+      what.push(`machine ${id}`);
       metrics.sweepRemoved.inc({ cloud });
       logger.warn({ region: region.key, machine: id }, 'swept a machine without an object');
     }
-    await sweepFabric(
-      region,
-      { open, owners: owners.filter(isOurs), networkKeys, nodeKeys, machines },
-      signal,
-    );
   }
 
   async function sweepFabric(
-    region: RegionInventory,
-    {
-      open,
-      owners,
-      ...known
-    }: {
-      readonly open: OpenSession;
-      readonly owners: readonly Owner[];
-      readonly networkKeys: ReadonlySet<string>;
-      readonly nodeKeys: ReadonlySet<string>;
-      readonly machines: readonly Machine[];
-    },
+    { region, open, what }: Place,
+    { claims, owners }: { readonly claims: Claims; readonly owners: readonly Owner[] },
     signal: AbortSignal,
   ): Promise<void> {
     const { scopes: before } = unclaimedIn(region);
     const after = new Map<string, number>();
     unclaimed.set(region.key, { ...unclaimedIn(region), scopes: after });
     for (const owner of owners) {
-      const key = owner.network ?? owner.node;
-      if (key === undefined) continue;
-      const isBacked = owner.network === undefined ? known.nodeKeys.has(key) : known.networkKeys.has(key);
-      if (isBacked) continue;
+      if ((owner.network ?? owner.node) === undefined || claims.isBacked(owner)) continue;
       const scopeKey = scopeKeyOf(owner);
       const since = before.get(scopeKey) ?? clock.monotonic();
       after.set(scopeKey, since);
-      if (clock.monotonic() - since < graceMs) continue;
-      if (
-        known.machines.some(
-          ({ owner: of, state }) => (of.network ?? of.node) === key && state !== 'terminated',
-        )
-      )
-        continue;
+      if (clock.monotonic() - since < graceMs || hasMachines(region, owner)) continue;
       const scope = { owner, spec: { region: open.session.region } };
-      await fabrics.align({
-        open,
-        goal: { scope, goal: 'nothing' },
-        maxAgeMs: 0,
-        dryRun: false,
-        signal,
+      await apart(`${region.key} ${scopeKey}`, signal, async () => {
+        const { ran } = await fabrics.align({
+          open,
+          goal: { scope, goal: 'nothing' },
+          maxAgeMs: 0,
+          dryRun: false,
+          signal,
+        });
+        what.push(...ran.map(({ kind, name }) => `${kind} ${name}`));
       });
     }
   }
 
+  function hasMachines(region: RegionInventory, { network, node }: Owner): boolean {
+    return region
+      .all()
+      .some(({ owner, state }) => owner.network === network && owner.node === node && state !== 'terminated');
+  }
+
   function unclaimedIn({ key }: RegionInventory): Unclaimed {
-    const known = unclaimed.get(key) ?? { machines: new Map(), scopes: new Map() };
-    unclaimed.set(key, known);
-    return known;
+    return unclaimed.get(key) ?? { machines: new Map(), scopes: new Map() };
   }
 
   async function listLive<T extends KubeObject>(
@@ -203,40 +214,5 @@ export function createSweep(options: SweepOptions) {
     return namespace !== undefined && (watchNamespaces === undefined || watchNamespaces.includes(namespace));
   }
 
-  return { run, once };
-}
-
-interface Claims {
-  /** `token/index` of every Node's launch. */
-  readonly launches: ReadonlySet<string>;
-  /** Keys of the Nodes without a record: what they launched cannot be told any more. */
-  readonly recordless: ReadonlySet<string>;
-  /** Placements that should have Nodes. */
-  readonly wished: ReadonlySet<string>;
-  /** Placements with at least one Node. */
-  readonly populated: ReadonlySet<string>;
-}
-
-function isClaimed({ owner, launch }: Machine, { launches, recordless, wished, populated }: Claims): boolean {
-  if (launch !== undefined && launches.has(`${launch.token}/${launch.index}`)) return true;
-  if (owner.node !== undefined) return recordless.has(owner.node);
-  // Machines and no Node at all where Nodes are wished for: a restore is under way (NodesMissing).
-  const placement = `${owner.network}/${owner.placement}`;
-  return owner.network !== undefined && wished.has(placement) && !populated.has(placement);
-}
-
-function wishedPlacements({ metadata, parsed }: Seen<Network>): string[] {
-  if (!parsed.ok || metadata.deletionTimestamp !== undefined) return [];
-  const shares = shareReplicas(parsed.value.spec.placements, parsed.value.spec.replicas);
-  return [...shares].flatMap(([name, replicas]) => (replicas > 0 ? [`${keyOf(metadata)}/${name}`] : []));
-}
-
-function launchKey(seen: Seen<Node>): string[] {
-  const record = recordOf(seen);
-  return record === undefined ? [] : [`${record.token}/${record.index}`];
-}
-
-function placementKey(labels: Readonly<Record<string, string>> | undefined, namespace: string): string[] {
-  const network = labels?.[LABELS.network];
-  return network === undefined ? [] : [`${namespace}/${network}/${labels?.[LABELS.placement]}`];
+  return { run };
 }

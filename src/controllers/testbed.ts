@@ -23,6 +23,23 @@ export const namespace = 'ns';
 /** Default read-lag window of the operator here. */
 export const readLagMs = 20_000;
 
+interface KubeEvent extends KubeObject {
+  readonly type: string;
+  readonly reason: string;
+  readonly note: string;
+  readonly regarding: { readonly kind: string; readonly name: string };
+  readonly series?: { readonly count: number };
+}
+
+const EVENTS: ResourceDefinition<KubeEvent> = {
+  group: 'events.k8s.io',
+  version: 'v1',
+  plural: 'events',
+  kind: 'Event',
+  namespaced: true,
+  parse: (raw: KubeEvent) => raw,
+};
+
 const SECRETS: ResourceDefinition = {
   group: '',
   version: 'v1',
@@ -39,24 +56,16 @@ const CONFIG_MAPS: ResourceDefinition<KubeObject & { readonly data?: Readonly<Re
   parse: (raw) => raw,
 };
 
-const EVENTS: ResourceDefinition<KubeObject & { readonly reason?: string; readonly note?: string }> = {
-  group: 'events.k8s.io',
-  version: 'v1',
-  plural: 'events',
-  kind: 'Event',
-  namespaced: true,
-  parse: (raw) => raw,
-};
-
 export type Testbed = Awaited<ReturnType<typeof setUp>>;
 
-/** With the Secret `keys` and the CloudCredential `cred`, unless `bare`. */
+/** With the Secret `keys` and the CloudCredential `cred`, unless `bare`. `windowMs`: the read-lag window. */
 export async function setUp({
   zones = ['z1', 'z2', 'z3'],
   batchLimit = 100,
   paused = false,
   probeNodes = true,
   bare = false,
+  windowMs = readLagMs,
 } = {}) {
   const clock = createFakeClock();
   const api = createFakeApi(() => clock.now());
@@ -76,6 +85,7 @@ export async function setUp({
     configMaps: client.resource(CONFIG_MAPS),
   };
   const errors: string[] = [];
+  const metrics = createMetrics();
   const logger: Logger = {
     ...silentLogger,
     error: ({ error }, message) => errors.push(`${message}: ${error}`),
@@ -97,12 +107,12 @@ export async function setUp({
       probe,
       inventory: { busyMs: 1_000, restMs: 60_000 },
       sweep: { intervalMs: 600_000, graceMs: 600_000 },
-      readLagMs,
+      readLagMs: windowMs,
       clouds: { ...CLOUDS, aws: cloud.cloud },
       random: () => 1,
       clock,
       logger,
-      metrics: createMetrics(),
+      metrics,
     });
     void operator.follow(stopping.signal);
     operator.work(stopping.signal).catch(() => {});
@@ -124,6 +134,13 @@ export async function setUp({
     /** What was logged as an error. */
     errors,
     startOperator,
+    /** What the metric says of the fake cloud, by its other label if it has one: `{running: 1}`, `{'': 0}`. */
+    async metric(name: string): Promise<Readonly<Record<string, number>>> {
+      const found = (await metrics.scrape()).matchAll(
+        new RegExp(`^${name}\\{cloud="aws"(?:,\\w+="(\\w+)")?\\} (\\S+)$`, 'gm'),
+      );
+      return Object.fromEntries([...found].map(([, label = '', value]) => [label, Number(value)]));
+    },
     run: (ms: number) => clock.advance(ms),
 
     makeSecret: (name = 'keys') => server.secrets.create({ metadata: named(name), data: dataOf('first') }),
@@ -157,6 +174,14 @@ export async function setUp({
         event.reason === reason ? [event.note ?? ''] : [],
       ),
     credential: async (): Promise<CloudCredential> => parsedOf(await server.credentials.get(named('cred'))),
+    /** As `Network net InvalidRequest: its note`, oldest first. */
+    warnings: async (): Promise<readonly string[]> =>
+      (await client.resource(EVENTS).list()).items
+        .filter(({ type }) => type === 'Warning')
+        .map(
+          ({ regarding: { kind, name }, reason, note, series }) =>
+            `${kind} ${name} ${reason}: ${note}${series === undefined ? '' : ` (x${series.count})`}`,
+        ),
     /** Writes of any status since `from`, a length of `api.calls`: an object is named once for each. */
     patchesSince: (from: number) =>
       api.calls.slice(from).filter((call) => call.startsWith('patch ') && !call.includes(' events ')),
@@ -186,7 +211,7 @@ export function conditionOf(
   return status.conditions?.find((condition) => condition.type === type);
 }
 
-function parsedOf<T>(seen: Seen<T> | undefined): T {
+export function parsedOf<T>(seen: Seen<T> | undefined): T {
   if (seen === undefined) throw new Error('it is not there');
   if (!seen.parsed.ok) throw new Error(seen.parsed.message);
   return seen.parsed.value;

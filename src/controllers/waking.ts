@@ -7,6 +7,7 @@ import { stableJson } from '../runtime/hash.ts';
 import type { WorkQueue } from '../runtime/queue.ts';
 import { networkKeyOf } from './belonging.ts';
 import { type Caches, credentialsOfNetwork, credentialsOfNode } from './caches.ts';
+import { holdOf } from './held.ts';
 import type { Seen } from './kinds.ts';
 
 export interface Queues {
@@ -48,12 +49,12 @@ export function createWaking(
     for (const object of [now, before])
       for (const credential of object === undefined ? [] : credentialsOfNetwork(object))
         queues.credentials.add(credential);
-    const isHeld = (object: typeof now) => object?.parsed.ok === true && object.parsed.value.spec.paused;
     const isAskedOtherwise =
       now !== undefined && before !== undefined && stableJson(askedOf(now)) !== stableJson(askedOf(before));
     const isLeaving =
       now === undefined || now.metadata.deletionTimestamp !== before?.metadata.deletionTimestamp;
-    if (isLeaving || isAsked(now, before) || isAskedOtherwise || isHeld(now) !== isHeld(before))
+    const isHeldOtherwise = (now && holdOf(now)) !== (before && holdOf(before));
+    if (isLeaving || isAsked(now, before) || isAskedOtherwise || isHeldOtherwise)
       waking.nodesOf(key);
   });
   nodes.onChange(({ key, type, now, before }) => {

@@ -31,7 +31,7 @@ export async function workloadOf(
   if (first !== undefined && secretDelivery !== 'UserData')
     throw new CredentialTrouble(
       'SecretDeliveryRequired',
-      `${first.field} comes from a Secret, and spec.secretDelivery does not say how it may reach the machine`,
+      `${first.field} comes from a Secret: set spec.secretDelivery to UserData, by which it stands in plain text in what the machine boots with, or take it out`,
     );
   const values = new Map<string, Secret>();
   for (const need of [...secretsOf(client), ...(logins ? [logins] : [])])

@@ -74,6 +74,14 @@ describe('an Event', () => {
     expect(api.calls.filter((call) => call.startsWith('patch')).length).toBe(4);
   });
 
+  test('that is told to be alike counts as a repetition, whatever its note', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) event({ note: `${name}: no capacity`, alike: 'no capacity' });
+    const [only, ...others] = await written();
+    expect(others).toEqual([]);
+    expect(only).toMatchObject({ note: 'a: no capacity', series: { count: 4 } });
+    expect(only).not.toHaveProperty('alike');
+  });
+
   test('is a new one when the last was long ago', async () => {
     event();
     await clock.advance(600_000);

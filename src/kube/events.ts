@@ -17,6 +17,8 @@ export interface NewEvent {
   readonly action: string;
   /** For people; cut at 1024 bytes. */
   readonly note: string;
+  /** Events of one reason and action that share this count as the same, whatever their notes. Default: the note. */
+  readonly alike?: string;
 }
 
 export interface EventRecorder {
@@ -119,7 +121,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     return tokens >= 1;
   }
 
-  function create(key: string, { regarding, note, ...event }: NewEvent, now: number): void {
+  function create(key: string, { regarding, note, alike: _, ...event }: NewEvent, now: number): void {
     const { apiVersion, kind, metadata } = regarding;
     // Events about things outside of namespaces live in `default`, as kubectl expects.
     const namespace = metadata.namespace ?? 'default';
@@ -154,8 +156,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   return {
     event(event) {
       const now = clock.monotonic();
-      const { uid } = event.regarding.metadata;
-      const key = hash([uid, event.type, event.reason, event.action, event.note]);
+      const { regarding, type, reason, action, note, alike = note } = event;
+      const { uid } = regarding.metadata;
+      const key = hash([uid, type, reason, action, alike]);
       const series = known.get(key);
       if (series !== undefined && now - series.lastAt < seriesMs) repeat(series, now);
       else if (allowed(uid, now)) create(key, event, now);

@@ -57,6 +57,6 @@ test('only the newest spent tokens are remembered, so that an annotation stays s
   let record = head;
   for (let attempt = 2; attempt < 100; attempt += 1)
     record = { ...head, token: `t${attempt}`, spent: [...spentAfter(record)] };
-  expect(spentAfter(record)).toHaveLength(16);
+  expect(spentAfter(record)).toHaveLength(64);
   expect(spentAfter(record).at(-1)).toBe('t99');
 });

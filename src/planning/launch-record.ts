@@ -38,8 +38,8 @@ const launchRecord = z.object({
 });
 export type LaunchRecord = z.output<typeof launchRecord>;
 
-/** How many former tokens a head remembers: more than can be open inside one read-lag window. */
-const rememberedTokens = 16;
+/** How many former tokens a head remembers: more than can be open inside one read-lag window, all zones tried in each round. */
+const rememberedTokens = 64;
 
 /** Undefined when there is none. Throws when the annotation is not what the operator writes. */
 export function parseLaunchRecord(annotation: string | undefined): LaunchRecord | undefined {

@@ -135,6 +135,40 @@ describe('replacing what is of a former revision', () => {
     });
   });
 
+  const fresh = { ready: false };
+  test.for([
+    { wished: 1, nodes: [node(0, old), node(1, old), node(2, fresh)], going: ['node-a1'] },
+    { wished: 2, nodes: [node(0, old), node(1, old), node(2, old), node(3, fresh)], going: ['node-a2'] },
+    {
+      wished: 1,
+      nodes: [node(0, old), node(1, old), node(2, old), node(3, fresh)],
+      going: ['node-a2', 'node-a1'],
+    },
+    { wished: 1, nodes: [node(0, old), node(1, fresh), node(2, fresh)], going: ['node-a2'] },
+    {
+      wished: 1,
+      nodes: [node(0, { ...old, ready: false }), node(1, old), node(2, fresh)],
+      going: ['node-a0'],
+    },
+    {
+      wished: 1,
+      nodes: [node(0, old), node(1, { ...old, ready: false }), node(2), node(3)],
+      going: ['node-a1', 'node-a0', 'node-a3'],
+    },
+    { wished: 0, nodes: [node(0, old), node(1, fresh)], going: ['node-a0', 'node-a1'] },
+  ])(
+    'a smaller number in the middle of it leaves $wished Ready and the newcomer: $going go',
+    ({ wished, nodes, going }) => {
+      const { remove, create, now } = plan(nodes, wish(wished));
+      expect(names(remove)).toEqual(going);
+      expect([create, now]).toEqual([[], {}]);
+      const left = nodes.filter(({ name }) => !going.includes(name));
+      expect(left.filter(({ ready }) => ready).length).toBeGreaterThanOrEqual(wished);
+      // What is left is left alone until the newcomer is Ready.
+      expect(plan(left, wish(wished)).remove).toEqual([]);
+    },
+  );
+
   test('comes to its end in as many rounds as there are Nodes, and never serves with fewer', () => {
     let nodes: readonly NodeFacts[] = [node(0, old), node(1, old), node(2, old)];
     const serving: number[] = [];
@@ -153,10 +187,11 @@ describe('replacing what is of a former revision', () => {
 
 test('says in one sentence what it is about to do', () => {
   const there = (placement: string) => ({ name: 'n', placement, index: 0, revision: 'r', because: '' });
-  expect(summarize({ create: [], remove: [], replace: [] }, 0)).toBe(
-    'add none, remove none, replace none; nothing to change around them',
-  );
+  const none = { create: [], remove: [], replace: [] };
+  expect(summarize(none, 0)).toBe('nothing to do');
+  expect(summarize(none, 1)).toBe('1 step around the nodes');
+  expect(summarize({ ...none, replace: [there('a')] }, 0)).toBe('replace 1 node in a');
   expect(
     summarize({ create: [there('a'), there('a'), there('b')], remove: [there('b')], replace: [] }, 3),
-  ).toBe('add 2 nodes in a and 1 node in b, remove 1 node in b, replace none; 3 to change around them');
+  ).toBe('add 2 nodes in a and 1 node in b, remove 1 node in b; 3 steps around them');
 });

@@ -80,7 +80,7 @@ export function planNodes({ network, placements, nodes }: NodePlanInput): NodePl
     const spare = current.length - wish.replicas;
     const rolling = stale.length > 0 && stale.length < current.length && spare === 1;
     if (spare > 0 && !rolling) {
-      for (const { name, placement } of [...current].sort(leastWanted(isStale)).slice(0, spare))
+      for (const { name, placement } of toLetGo({ wish, current, isStale }))
         remove.push({ name, placement, because: `${wish.replicas} wished, ${current.length} here` });
     }
     const leavingNow = new Set(remove.map(({ name }) => name));
@@ -94,6 +94,30 @@ export function planNodes({ network, placements, nodes }: NodePlanInput): NodePl
   }
   // As long as any placement lacks Nodes or has too many, nothing that serves is touched.
   return { create, remove, replace, now: create.length > 0 || remove.length > 0 ? {} : now };
+}
+
+/**
+ * Who goes when fewer are wished for: never so many Ready ones that fewer than wished are left, if there are that many. A
+ * Node of the new revision that is not Ready yet stays beside what it is to replace, as in a replacement at rest.
+ */
+function toLetGo(options: {
+  readonly wish: PlacementWish;
+  readonly current: readonly NodeFacts[];
+  readonly isStale: (node: NodeFacts) => boolean;
+}): readonly NodeFacts[] {
+  const { wish, current, isStale } = options;
+  const hasStandIn =
+    wish.replicas > 0 && current.some(isStale) && current.some((node) => !isStale(node) && !node.ready);
+  const count = current.length - wish.replicas - (hasStandIn ? 1 : 0);
+  const going: NodeFacts[] = [];
+  let ready = current.filter((node) => node.ready).length;
+  for (const node of [...current].sort(leastWanted(isStale))) {
+    if (going.length === count) break;
+    if (node.ready && ready <= wish.replicas) continue;
+    going.push(node);
+    if (node.ready) ready -= 1;
+  }
+  return going;
 }
 
 /** Not Ready before Ready; then the highest index first, so that the low ordinals stay. */
@@ -127,22 +151,24 @@ function newNode(options: {
   }
 }
 
-/** `add 2 nodes in virginia, remove 1 in west-europe, replace none; 3 changes around them`. */
+/** `add 2 nodes in virginia, remove 1 node in west-europe; 3 steps around them`; what there is none of is left out. */
 export function summarize(plan: Pick<NodePlan, 'create' | 'remove' | 'replace'>, around: number): string {
   const nodes = [
-    tally('add', plan.create),
-    tally('remove', plan.remove),
-    tally('replace', plan.replace),
+    ...tally('add', plan.create),
+    ...tally('remove', plan.remove),
+    ...tally('replace', plan.replace),
   ].join(', ');
-  return `${nodes}; ${around === 0 ? 'nothing' : around} to change around them`;
+  const steps = around === 0 ? '' : `${around} ${around === 1 ? 'step' : 'steps'} around `;
+  if (nodes === '') return steps === '' ? 'nothing to do' : `${steps}the nodes`;
+  return steps === '' ? nodes : `${nodes}; ${steps}them`;
 }
 
-function tally(verb: string, nodes: readonly { readonly placement: string }[]): string {
-  if (nodes.length === 0) return `${verb} none`;
+function tally(verb: string, nodes: readonly { readonly placement: string }[]): string[] {
+  if (nodes.length === 0) return [];
   const counts = new Map<string, number>();
   for (const { placement } of nodes) counts.set(placement, (counts.get(placement) ?? 0) + 1);
   const parts = [...counts].map(
     ([placement, count]) => `${count} ${count === 1 ? 'node' : 'nodes'} in ${placement}`,
   );
-  return `${verb} ${parts.join(' and ')}`;
+  return [`${verb} ${parts.join(' and ')}`];
 }

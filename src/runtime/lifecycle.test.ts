@@ -2,17 +2,23 @@ import { EventEmitter } from 'node:events';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
-import { silentLogger } from './logger.ts';
+import { type Logger, silentLogger } from './logger.ts';
 
 let clock: FakeClock;
 let signals: EventEmitter;
 let lifecycle: Lifecycle;
 let stopped: string[];
+let errors: string[];
 
 beforeEach(() => {
   clock = createFakeClock();
   signals = new EventEmitter();
-  lifecycle = createLifecycle({ clock, logger: silentLogger, signals });
+  errors = [];
+  const logger: Logger = {
+    ...silentLogger,
+    error: ({ error }, message) => errors.push(`${message}: ${error}`),
+  };
+  lifecycle = createLifecycle({ clock, logger, signals });
   stopped = [];
 });
 
@@ -29,6 +35,24 @@ describe('a lifecycle', () => {
     await clock.advance(2_000);
     expect(await ended).toBe(true);
     expect(stopped).toEqual(['controllers', 'client']);
+  });
+
+  test('ends with its work', async () => {
+    void lifecycle.endWith(Promise.resolve());
+    expect(await lifecycle.run()).toBe(true);
+  });
+
+  test('ends with work that fails, and tells', async () => {
+    void lifecycle.endWith(Promise.reject(new Error('no')));
+    expect(await lifecycle.run()).toBe(false);
+    expect(errors).toEqual(['work failed: no']);
+  });
+
+  test('takes what work fails of after it was told to end for its end', async () => {
+    signals.emit('SIGTERM');
+    await lifecycle.endWith(Promise.reject(new Error('aborted')));
+    expect(await lifecycle.run()).toBe(true);
+    expect(errors).toEqual([]);
   });
 
   test('goes on when a step fails, and tells', async () => {

@@ -19,9 +19,11 @@ export interface Lifecycle {
   readonly signal: AbortSignal;
   /** Ends it from inside, with the reason for the log. */
   end(reason: string): void;
+  /** Ends with this work, however that ends. What it fails of, unless it was told to end, is logged and spoils `run`. */
+  endWith(work: Promise<void>): Promise<void>;
   /** What to do at the stop; the last one told is the first one done. */
   onStop(name: string, stop: () => Promise<void> | void): void;
-  /** Waits for the signal, then stops everything in order. True when all of it ended well and in time. */
+  /** Waits for the signal, then stops everything in order. True when all of it, work included, ended well and in time. */
   run(): Promise<boolean>;
 }
 
@@ -33,6 +35,7 @@ export function createLifecycle({
 }: LifecycleOptions): Lifecycle {
   const ending = new AbortController();
   const steps: { readonly name: string; readonly stop: () => Promise<void> | void }[] = [];
+  let failed = false;
   const end = (reason: string) => ending.abort(new Error(reason));
   const onTerm = () => end('SIGTERM');
   const onInt = () => end('SIGINT');
@@ -55,6 +58,17 @@ export function createLifecycle({
   return {
     signal: ending.signal,
     end,
+    async endWith(work) {
+      try {
+        await work;
+      } catch (error) {
+        if (ending.signal.aborted) return;
+        failed = true;
+        logger.error({ error: describeError(error) }, 'work failed');
+      } finally {
+        end('work is over');
+      }
+    },
     onStop: (name, stop) => steps.push({ name, stop }),
     async run() {
       await aborted(ending.signal);
@@ -69,7 +83,7 @@ export function createLifecycle({
       });
       const well = await Promise.race([stopAll(), late.promise]);
       cancel();
-      return well;
+      return well && !failed;
     },
   };
 }

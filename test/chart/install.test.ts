@@ -2,13 +2,14 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { parse, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { createObject, deleteObject, listObjects } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl, tryKubectl } from '../support/kubectl.ts';
 import { refereePath } from '../support/referees.ts';
-import { chartDir, helm, printed } from './chart.ts';
+import { chartDir, helm, printed, run } from './chart.ts';
 
+const examples = join(import.meta.dirname, '../../examples');
 const crdNames = ['cloudcredentials.peerage.dev', 'networks.peerage.dev', 'nodes.peerage.dev'];
 
 /** One release from install to uninstall, in this order: each test goes on where the one before ended. */
@@ -29,6 +30,36 @@ describe.skipIf(!refereePath('helm'))('a release', () => {
       .map(({ metadata }) => `${metadata.name} ${metadata.uid}`);
   const own = async (kinds: string) =>
     (await kubectl(['get', kinds, '-A', '-l', 'app.kubernetes.io/name=peerage', '-o', 'name'])).trim();
+  /** What comes of typing the commands of the NOTES one by one. */
+  const typed = async (notes: string, namespace: string) => {
+    const commands = notes
+      .slice(notes.indexOf('\n1. '), notes.indexOf('\nBefore you uninstall'))
+      .replaceAll(/^\d\. .*$/gm, '')
+      .replaceAll('NAMESPACE', namespace);
+    const [, , network] = parseAllDocuments(await readFile(join(examples, 'quickstart.yaml'), 'utf8'));
+    await writeFile(join(work, 'network.yaml'), String(network).replace(/^ {2}namespace: .*\n/m, ''));
+    // Nothing runs the operator here, and a watch has no end: both are begun only.
+    const program = `#!/bin/sh
+case "$*" in
+*rollout*) exec "$KUBECTL" "$@" --watch=false ;;
+*--watch*) timeout 2 "$KUBECTL" "$@"; test $? = 124 ;;
+*) exec "$KUBECTL" "$@" ;;
+esac
+`;
+    await writeFile(join(work, 'kubectl'), program, { mode: 0o755 });
+    const { kubeconfigPath, kubectlPath } = inject('controlPlane');
+    const { code, stderr } = await run('sh', ['-eu', '-c', commands], {
+      cwd: work,
+      env: {
+        KUBECTL: kubectlPath,
+        KUBECONFIG: kubeconfigPath,
+        HOME: work,
+        PATH: `${work}:${process.env.PATH}`,
+      },
+    });
+    await kubectl(['delete', 'pnet,ccred,secret', '--all'], { namespace });
+    return { code, stderr };
+  };
   const can = async (...question: string[]) => {
     const as = `--as=system:serviceaccount:${namespace}:peerage`;
     return (await tryKubectl(['auth', 'can-i', ...question, as])).code === 0;
@@ -51,6 +82,7 @@ describe.skipIf(!refereePath('helm'))('a release', () => {
   test('installs, and its NOTES say how to go on', async () => {
     const notes = await release('install', 'peerage', chartDir);
     expect(notes).toContain(`kubectl -n ${namespace} rollout status deployment/peerage`);
+    expect(await typed(notes, chains)).toEqual({ code: 0, stderr: '' });
     await kubectl(['get', 'deployment/peerage', 'poddisruptionbudget/peerage', 'sa/peerage'], { namespace });
     await kubectl(['get', 'clusterrole/peerage', 'clusterrole/peerage-view', 'clusterrolebinding/peerage']);
   });

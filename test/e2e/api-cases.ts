@@ -281,7 +281,7 @@ export const networkRefusals: readonly Refusal[] = [
     'a target port that is none',
     { 'spec.balancer.ports.0.targetPort': 'web' },
     'spec.balancer.ports',
-    'not the name of a port',
+    'is not the name of a port',
   ],
   [
     'UDP to a TCP port',

@@ -104,6 +104,18 @@ test('kubectl apply says what is wrong, all of it, each with its path', async ()
   expect(said).toContain('spec.security.ingress[0].from[0]: Invalid value: "10.0.0.0/99"');
 });
 
+test('a rule over a list names what breaks it', async () => {
+  const object = changed(network, {
+    'spec.balancer.ports.0.targetPort': 'web',
+    'spec.placements.0.aws.zones': ['us-east-1a', 'us-west-2a'],
+  });
+
+  const said = await applyRefused(JSON.stringify(object), { namespace: 'default' });
+
+  expect(said).toContain('targetPort web is not the name of a port in client.ports');
+  expect(said).toContain('us-west-2a must be a zone of the region us-east-1');
+});
+
 test('every rule of the kinds is broken by a case, but for those that need two clouds', () => {
   const cases = [networkRefusals, nodeRefusals, credentialRefusals, placementChanges, nodeChanges].flat();
   const words = cases.map(([, , , said]) => said).filter((said) => !/^\d+$/.test(said));

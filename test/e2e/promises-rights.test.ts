@@ -1,47 +1,36 @@
+/** The rights that the chart grants are exactly those that the operator uses: as its ServiceAccount, with a token of its own. */
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { helm } from '../chart/chart.ts';
+import { z } from 'zod';
+import { chartDir, helm, printed, render } from '../chart/chart.ts';
 import { createObject, deleteObject } from '../support/api.ts';
 import { auditPosition, by, readAudit, verbsUsed } from '../support/audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { refereePath } from '../support/referees.ts';
 import { serviceAccountKubeconfig } from '../support/service-account.ts';
-import { type Stage, startStage } from './stage.ts';
+import { CLUSTER, placementIn, type Stage, secretCredential, startStage } from './stage.ts';
 
-const chart = 'helm/peerage';
-
-/** The whole way of a Network with nothing but the token of the chart's ServiceAccount. */
-describe.skipIf(!refereePath('helm'))('the rights of the chart', () => {
+describe.skipIf(!refereePath('helm'))('the rights of the chart are used, all of them, and no others', () => {
+  const { auditLogPath } = inject('controlPlane');
+  const named = { crds: { install: false }, fullnameOverride: 'peerage' };
   let stage: Stage;
   let system: string;
   let position: number;
 
   beforeAll(async () => {
-    system = (
-      await createObject('/api/v1/namespaces', {
-        apiVersion: 'v1',
-        kind: 'Namespace',
-        metadata: { generateName: 'system-' },
-      })
-    ).metadata.name;
-    const { code, stderr } = await helm(
-      [
-        'install',
-        'rights',
-        chart,
-        '--namespace',
-        system,
-        '--set',
-        'crds.install=false,fullnameOverride=peerage',
-      ],
-      { kubeconfig: inject('kubeconfig') },
-    );
-    if (code !== 0) throw new Error(stderr);
-    position = await auditPosition(inject('controlPlane').auditLogPath);
-    stage = await startStage(['rights'], {
+    const { metadata } = await createObject('/api/v1/namespaces', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { generateName: 'system-' },
+    });
+    system = metadata.name;
+    await release('install', named);
+    position = await auditPosition(auditLogPath);
+    stage = await startStage(['lender', 'borrower'], {
       kubeconfig: await serviceAccountKubeconfig(system, 'peerage'),
       env: { PEERAGE_LEADER_ELECT: 'true', PEERAGE_LEADER_ELECT_NAMESPACE: system },
     });
+    await kubectl(['label', 'namespace', stage.area('borrower').namespace, 'chains=allowed']);
   });
   afterAll(async () => {
     await stage?.close();
@@ -49,30 +38,96 @@ describe.skipIf(!refereePath('helm'))('the rights of the chart', () => {
     await deleteObject(`/api/v1/namespaces/${system}`);
   });
 
-  test('are enough from apply to gone, and nothing beyond them is asked for', async () => {
-    const area = stage.area('rights');
-    await area.make();
-    await area.untilReady(2);
-    await kubectl(['scale', 'pnet/dev', '--replicas=1'], area);
-    await area.untilReady(1);
-    await kubectl(['delete', 'pnet/dev', 'ccred/aws', 'secret/aws-keys', '--wait=false'], area);
-    await area.untilGone();
-    await eventually(
-      () => area.credentialNow(),
-      (credential) => credential === undefined,
+  const release = async (verb: 'install' | 'upgrade', values: object) =>
+    printed(
+      helm([verb, 'rights', chartDir, '--namespace', system, '--values', '-'], {
+        kubeconfig: inject('kubeconfig'),
+        input: JSON.stringify(values),
+      }),
     );
-    expect(area.owned()).toEqual([]);
-    const asked = await eventually(
-      async () =>
-        (await readAudit(inject('controlPlane').auditLogPath, position)).filter(
-          by({ user: `system:serviceaccount:${system}:peerage` }),
-        ),
-      (events) =>
-        expect(verbsUsed(events)).toEqual(
-          expect.arrayContaining(['create nodes.peerage.dev', 'patch secrets']),
-        ),
-    );
-    const refused = asked.filter(({ responseStatus }) => responseStatus?.code === 403);
+
+  const expectExactly = async (values: Readonly<Record<string, unknown>>): Promise<void> => {
+    const granted = await rightsOf({ values, namespace: system });
+    const asked = async () =>
+      (await readAudit(auditLogPath, position)).filter(
+        by({ user: `system:serviceaccount:${system}:peerage` }),
+      );
+    // The server writes a request down a moment after its caller has the answer.
+    await eventually(asked, (events) => expect(verbsUsed(events)).toEqual(granted), {
+      withinMs: 10_000,
+      what: 'rights used as granted',
+    });
+    const refused = (await asked()).filter(({ responseStatus }) => responseStatus?.code === 403);
     expect(refused.map(({ verb, requestURI }) => `${verb} ${requestURI}`)).toEqual([]);
+  };
+
+  test('in all namespaces', async () => {
+    await wholeLife(stage);
+
+    await expectExactly(named);
+  });
+
+  test('in the watched namespaces alone, without finalizers on Secrets', async () => {
+    await stage.operator.stop();
+    const watchNamespaces = ['lender', 'borrower'].map((name) => stage.area(name).namespace);
+    const values = { ...named, watchNamespaces, clusterId: CLUSTER, secretFinalizers: false };
+    await release('upgrade', values);
+    // A Lease that is there is not created.
+    await kubectl(['delete', 'lease/peerage-operator'], { namespace: system });
+    position = await auditPosition(auditLogPath);
+    const operator = await stage.start({ PEERAGE_SECRET_FINALIZERS: 'false' });
+
+    try {
+      await wholeLife(stage);
+
+      await expectExactly(values);
+    } finally {
+      await operator.stop();
+    }
   });
 });
+
+/** From apply to gone, with a credential of another namespace, a launch of which nobody can say whether it happened, and the same thing said twice. */
+async function wholeLife(stage: Stage): Promise<void> {
+  const lender = stage.area('lender');
+  const area = stage.area('borrower');
+  await lender.credential('lent', {
+    ...secretCredential,
+    allowedNamespaces: { selector: { matchLabels: { chains: 'allowed' } } },
+  });
+  const credentialRef = { name: 'lent', namespace: lender.namespace };
+  stage.sandbox.faults.add({ action: 'RunInstances', region: area.region, times: 1, dropRequest: true });
+  await area.make({ placements: [placementIn(area.region, { replicas: 1, credentialRef })] });
+  await area.untilReady(1);
+  for (const replicas of [2, 1]) {
+    await kubectl(['scale', 'pnet/dev', `--replicas=${replicas}`], area);
+    await area.untilReady(replicas);
+  }
+  await kubectl(['delete', 'pnet/dev', '--wait=false'], area);
+  await area.untilGone();
+  await kubectl(['delete', 'ccred/lent', '--timeout=30s'], lender);
+  expect(area.owned()).toEqual([]);
+}
+
+const rulesSchema = z.array(
+  z.object({ apiGroups: z.array(z.string()), resources: z.array(z.string()), verbs: z.array(z.string()) }),
+);
+
+/** What the chart grants its ServiceAccount, sorted, as RBAC words it: `patch nodes/status.peerage.dev`. */
+async function rightsOf(options: Parameters<typeof render>[0]): Promise<string[]> {
+  const roles = (await render(options)).filter(
+    ({ kind, metadata }) => /Role$/.test(kind) && !/-(view|edit|admin)$/.test(metadata.name),
+  );
+  const granted = roles.flatMap(({ rules }) =>
+    rulesSchema
+      .parse(rules)
+      .flatMap(({ apiGroups, resources, verbs }) =>
+        verbs.flatMap((verb) =>
+          resources.flatMap((resource) =>
+            apiGroups.map((group) => `${verb} ${[resource, group].filter(Boolean).join('.')}`),
+          ),
+        ),
+      ),
+  );
+  return [...new Set(granted)].sort();
+}

@@ -96,7 +96,11 @@ describe.concurrent('a credential', () => {
     await area.secret('half', { aws_access_key_id: area.accessKeyId });
     await area.credential('other', { aws: { source: 'Secret', secretRef: { name: 'half' } } });
     await area.make(one(area, { credentialRef: { name: 'other' } }));
-    await says(area, 'SecretKeyMissing', /has no key aws_secret_access_key/);
+    await says(
+      area,
+      'SecretKeyMissing',
+      /CloudCredential \S+\/other, Secret half: .* has no key aws_secret_access_key/,
+    );
     await isQuiet(area);
     await patchObject(area.secretPath('half'), { stringData: { aws_secret_access_key: 'any' } });
     await area.untilReady(1, { withinMs: 70_000 });
@@ -262,7 +266,7 @@ describe.concurrent('a variable out of a Secret', () => {
     await nodeSays(
       area,
       'SecretDeliveryRequired',
-      /client\.env MNEMONIC comes from a Secret.*secretDelivery/,
+      /client\.env MNEMONIC comes from a Secret: set spec\.secretDelivery to UserData/,
     );
     await isQuiet(area);
     expect(area.writes().filter(({ action }) => action === 'RunInstances')).toEqual([]);

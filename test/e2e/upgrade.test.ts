@@ -40,54 +40,52 @@ afterAll(async () => {
   await stage?.stop();
 });
 
-test.skipIf(isRecording)(
-  'an operator takes over what an earlier version left, and has nothing to do',
-  async () => {
-    await putBack(stage.sandbox);
-    const before = await versionsNow();
-    const position = await auditPosition(inject('controlPlane').auditLogPath);
-    const written = async () => [
-      ...stage.deeds.map(({ region, action, params }) => `${region} ${action} ${params}`),
-      ...(await readAudit(inject('controlPlane').auditLogPath, position))
-        .filter(by({ userAgent: 'peerage/' }))
-        .filter(isWrite)
-        .map(({ verb, requestURI }) => `${verb} ${requestURI}`),
-    ];
+if (isRecording) test('the present version leaves it behind', leavesBehind);
+else test('an operator takes over what an earlier version left, and has nothing to do', takesOver);
 
-    const operator = await stage.start();
-    onTestFinished(() => operator.stop());
-    await eventually(
-      async () => stage.sandbox.log,
-      (log) =>
-        regions.every((region) =>
-          log.some((call) => call.region === region && call.action === 'DescribeTags'),
-        ),
-      { what: 'a look at everything' },
-    );
-    await stays(written, (calls) => calls.length === 0, 8_000);
-    expect(await versionsNow()).toEqual(before);
-    const passes = passesOf(await operator.metrics());
-    expect(passes).toMatchObject({ network: expect.any(Number), node: expect.any(Number) });
+async function takesOver(): Promise<void> {
+  await putBack(stage.sandbox);
+  const before = await versionsNow();
+  const position = await auditPosition(inject('controlPlane').auditLogPath);
+  const written = async () => [
+    ...stage.deeds.map(({ region, action, params }) => `${region} ${action} ${params}`),
+    ...(await readAudit(inject('controlPlane').auditLogPath, position))
+      .filter(by({ userAgent: 'peerage/' }))
+      .filter(isWrite)
+      .map(({ verb, requestURI }) => `${verb} ${requestURI}`),
+  ];
 
-    // And when somebody makes it look at all of the cloud anew.
-    const looks = () => stage.sandbox.log.filter(({ action }) => action === 'DescribeTargetHealth').length;
-    const looked = looks();
-    await patchObject(pathOf('networks', 'dev'), {
-      metadata: { annotations: { 'peerage.dev/reconcile': 'now' } },
-    });
-    await eventually(
-      async () => looks(),
-      (now) => now >= looked + regions.length,
-      { what: 'another look' },
-    );
-    await stays(written, (calls) => calls.length === 0, 3_000);
+  const operator = await stage.start();
+  onTestFinished(() => operator.stop());
+  await eventually(
+    async () => stage.sandbox.log,
+    (log) =>
+      regions.every((region) => log.some((call) => call.region === region && call.action === 'DescribeTags')),
+    { what: 'a look at everything' },
+  );
+  await stays(written, (calls) => calls.length === 0, 8_000);
+  expect(await versionsNow()).toEqual(before);
+  const passes = passesOf(await operator.metrics());
+  expect(passes).toMatchObject({ network: expect.any(Number), node: expect.any(Number) });
 
-    await takeAway();
-    expect(stage.sandbox.ownedResources(TAGS.cluster)).toEqual([]);
-  },
-);
+  // And when somebody makes it look at all of the cloud anew.
+  const looks = () => stage.sandbox.log.filter(({ action }) => action === 'DescribeTargetHealth').length;
+  const looked = looks();
+  await patchObject(pathOf('networks', 'dev'), {
+    metadata: { annotations: { 'peerage.dev/reconcile': 'now' } },
+  });
+  await eventually(
+    async () => looks(),
+    (now) => now >= looked + regions.length,
+    { what: 'another look' },
+  );
+  await stays(written, (calls) => calls.length === 0, 3_000);
 
-test.runIf(isRecording)('the present version leaves it', async () => {
+  await takeAway();
+  expect(stage.sandbox.ownedResources(TAGS.cluster)).toEqual([]);
+}
+
+async function leavesBehind(): Promise<void> {
   const operator = await stage.start();
   onTestFinished(() => operator.stop());
   await makeObjects();
@@ -97,7 +95,7 @@ test.runIf(isRecording)('the present version leaves it', async () => {
   const cleaner = await stage.start();
   onTestFinished(() => cleaner.stop());
   await takeAway();
-});
+}
 
 /** Passes without an error, by controller. */
 function passesOf(metrics: string): Readonly<Record<string, number>> {

@@ -26,7 +26,7 @@ export interface Operator {
   metrics(): Promise<string>;
   /** SIGKILL: no last words. */
   kill(): Promise<void>;
-  /** SIGTERM, and SIGKILL when that takes longer than five seconds. */
+  /** SIGTERM. Rejects when it does not end by itself in the ten seconds that it has. */
   stop(): Promise<void>;
 }
 
@@ -35,6 +35,9 @@ const logLineSchema = z.looseObject({
   level: z.union([z.string(), z.number()]).optional(),
 });
 export type LogLine = z.infer<typeof logLineSchema>;
+
+/** Its ten seconds, and some for a busy machine. */
+const stopsWithinMs = 12_000;
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 
@@ -73,6 +76,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
         isReady: async () => (await fetch(`http://${address}${options.readyPath ?? '/readyz'}`)).ok,
         onSpawn: watchdog.guard,
         onOutput,
+        stopWithinMs: stopsWithinMs,
       });
       return { url: `http://${address}`, server: started };
     });
@@ -83,7 +87,12 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       logs: () => lines,
       metrics: async () => (await fetch(`${url}/metrics`)).text(),
       kill: () => server.stop('SIGKILL').then(end),
-      stop: () => server.stop('SIGTERM').then(end),
+      async stop() {
+        const startedAt = performance.now();
+        await server.stop('SIGTERM');
+        await end();
+        if (performance.now() - startedAt >= stopsWithinMs) throw new Error('the operator had to be killed');
+      },
     };
   } catch (error) {
     await end();

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createFakeClock, type FakeClock } from '../../runtime/fake-clock.ts';
 import { type CallGate, CloudError } from '../cloud.ts';
+import { awsCredential } from './credential-schema.ts';
 import { createCredentials } from './credentials.ts';
 import { parse } from './parse.ts';
-import { awsCredential } from './schema.ts';
 import type { AwsKeys } from './sdk.ts';
 
 const environment = { ...process.env };

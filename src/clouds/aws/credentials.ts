@@ -2,9 +2,9 @@
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { unlessAborted, withDeadline } from '../../runtime/deadline.ts';
 import { type CallGate, CloudError, type SecretData } from '../cloud.ts';
+import type { AwsCredential } from './credential-schema.ts';
 import { toCloudError } from './errors.ts';
 import { costOf } from './limits.ts';
-import type { AwsCredential } from './schema.ts';
 import { type AwsKeys, connections } from './sdk.ts';
 
 export interface CredentialOptions {

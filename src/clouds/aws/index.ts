@@ -1,8 +1,9 @@
 /** AWS: EC2 machines behind ELBv2 balancers. The SDK is loaded by the first `open`. */
 import type { Cloud } from '../cloud.ts';
+import { awsCredential } from './credential-schema.ts';
 import { LIMITS } from './limits.ts';
 import { parse } from './parse.ts';
-import { awsCredential, awsPlacement } from './schema.ts';
+import { awsPlacement } from './schema.ts';
 
 export const aws: Cloud = {
   name: 'aws',

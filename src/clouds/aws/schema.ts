@@ -1,4 +1,4 @@
-/** What users write below `aws`: in a placement, in a Node and in a CloudCredential. */
+/** What users write below `aws` in a placement and in a Node. */
 import { z } from 'zod';
 import { runInstances } from './run-instances-schema.ts';
 
@@ -234,6 +234,8 @@ export const awsPlacement = z
         rule: '!has(self.zones) || self.zones.all(zone, zone.startsWith(self.region))',
         fieldPath: '.zones',
         message: 'every zone must be one of the region',
+        messageExpression:
+          "self.zones.filter(zone, !zone.startsWith(self.region))[0] + ' must be a zone of the region ' + self.region",
       },
       {
         rule: "!has(self.certificates) || self.certificates.all(c, !c.certificateArn.contains(':acm:') || c.certificateArn.contains(':acm:' + self.region + ':'))",
@@ -243,77 +245,5 @@ export const awsPlacement = z
     ],
   });
 
-export const awsCredential = z
-  .object({
-    source: z
-      .enum(['Secret', 'Ambient'])
-      .describe(
-        "Where the first keys come from. `Secret`: the keys `aws_access_key_id`, `aws_secret_access_key` and, optionally, `aws_session_token` of `secretRef`. `Ambient`: the AWS SDK's own chain in the operator's pod: IRSA, pod identity, instance role, environment, profile.",
-      ),
-    secretRef: z
-      .object({ name: z.string().min(1).max(253).describe('Name of the Secret, in the same namespace.') })
-      .exactOptional()
-      .describe('The Secret with the keys. Required with `source: Secret`, refused otherwise.'),
-    assumeRole: z
-      .array(
-        z.object({
-          roleArn: z
-            .string()
-            .regex(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[A-Za-z0-9_+=,.@/-]+$/)
-            .max(2048)
-            .describe('ARN of the role to assume.'),
-          externalId: z
-            .string()
-            .regex(/^[A-Za-z0-9_+=,.@:/-]+$/)
-            .min(2)
-            .max(1224)
-            .exactOptional()
-            .describe("External id that the role's trust policy asks for."),
-          sessionName: z
-            .string()
-            .regex(/^[A-Za-z0-9_+=,.@-]+$/)
-            .min(2)
-            .max(64)
-            .exactOptional()
-            .describe("Name of the session, as the account's trail shows it."),
-          durationSeconds: z
-            .int()
-            .min(900)
-            .max(43_200)
-            .exactOptional()
-            .describe('How long one session lasts. AWS allows at most 3600 when one role assumes the next.'),
-        }),
-      )
-      .min(1)
-      .max(5)
-      .meta({ 'x-kubernetes-list-type': 'atomic' })
-      .exactOptional()
-      .describe('Roles to assume, each on behalf of the one before it.'),
-    defaultRegion: z
-      .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-[0-9]+$/)
-      .max(32)
-      .exactOptional()
-      .describe('Region to ask who we are and to assume roles in. Absent: `us-east-1`.'),
-  })
-  .meta({
-    description: 'An identity on AWS.',
-    'x-kubernetes-validations': [
-      {
-        rule: "self.source != 'Secret' || has(self.secretRef)",
-        fieldPath: '.secretRef',
-        reason: 'FieldValueRequired',
-        message: 'secretRef is required with source: Secret',
-      },
-      {
-        rule: "self.source == 'Secret' || !has(self.secretRef)",
-        fieldPath: '.secretRef',
-        reason: 'FieldValueForbidden',
-        message: 'secretRef is used with source: Secret only',
-      },
-    ],
-  });
-
 /** A placement as read from the API server: defaults are in it. */
 export type AwsPlacement = z.output<typeof awsPlacement>;
-export type AwsCredential = z.output<typeof awsCredential>;

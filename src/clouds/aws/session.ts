@@ -1,11 +1,11 @@
 /** Opens AWS for one credential and one region. */
 import type { CloudSession, Identity, OpenOptions } from '../cloud.ts';
 import { CloudError } from '../cloud.ts';
+import { awsCredential } from './credential-schema.ts';
 import { createCredentials } from './credentials.ts';
 import { createFabric } from './fabric.ts';
 import { createMachines } from './machines.ts';
 import { parse } from './parse.ts';
-import { awsCredential } from './schema.ts';
 import { createSdk } from './sdk.ts';
 
 export async function open(options: OpenOptions): Promise<CloudSession> {

@@ -13,7 +13,7 @@ import { workloadOf } from '../workload.ts';
 import type { Committed } from './commit.ts';
 import type { LauncherOptions } from './launcher.ts';
 import type { Outcomes } from './outcomes.ts';
-import { recordOf } from './record.ts';
+import { isRecordUnreadable, recordOf } from './record.ts';
 
 export const callDeadlineMs = 120_000;
 
@@ -118,6 +118,7 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
       const name = record.members?.[index];
       if (name === undefined || machine.state === 'terminated' || machine.state === 'terminating') continue;
       const isAskedFor = (seen: Seen<Node> | undefined) => {
+        if (seen !== undefined && isRecordUnreadable(seen)) return true;
         const held = seen && recordOf(seen);
         return held?.token === record.token && held.index === index;
       };

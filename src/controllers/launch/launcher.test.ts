@@ -22,7 +22,7 @@ import { createMetrics } from '../../telemetry.ts';
 import { RegionInventory } from '../inventory.ts';
 import { NODES, type Seen } from '../kinds.ts';
 import { createLauncher } from './launcher.ts';
-import { recordOf } from './record.ts';
+import { readableRecordOf, recordOf } from './record.ts';
 
 const cluster = 'c1';
 /** As over the wire, where what is undefined is absent. */
@@ -125,7 +125,7 @@ async function setUp(
   /** An operator of its own: cache and memory. After a crash another one is started. */
   async function startOperator() {
     const nodes = new Informer<Seen<Node>>({ resource: server, clock, logger: silentLogger });
-    nodes.addIndex('token', (node) => [recordOf(node)?.token ?? '']);
+    nodes.addIndex('token', (node) => [readableRecordOf(node)?.token ?? '']);
     void nodes.run(stopping.signal);
     await nodes.whenSynced(stopping.signal);
     const nodeResource = observing(
@@ -516,6 +516,26 @@ test('fewer machines than asked for are told with the reason', async () => {
   const { launchAll, launcher, record } = await startOperator();
   await launchAll();
   expect(launcher.outcomeOf(record('a')?.token ?? '')).toEqual({ kind: 'answered', count: 0, shortage });
+});
+
+test('a machine is not removed because the record of its Node cannot be read, and that Node joins no batch', async () => {
+  const { cloud, server, clock, removed, startOperator } = await setUp(2);
+  cloud.loseNextReply();
+  await (await startOperator()).launchAll();
+  await server.patch(
+    { namespace: 'ns', name: 'b' },
+    { metadata: { annotations: { [ANNOTATIONS.launch]: 'not what the operator writes' } } },
+    { type: 'merge' },
+  );
+  await manyTurns(clock);
+  const { settle, launcher, region, open } = await startOperator();
+  expect(await settle('a')).toEqual({ kind: 'answered', count: 2 });
+  expect(removed).toEqual([]);
+  const attachment = { zones: [], firewalls: [] };
+  launcher.request({ key: 'ns/b', batch: 'one', region, open, attachment, zone: 'z', attempt: 1 });
+  await clock.advance(2_000);
+  expect(cloud.requests).toHaveLength(2);
+  expect(launcher.takeFailure('ns/b')).toBeUndefined();
 });
 
 test('launches nothing for Nodes that are all being deleted', async () => {

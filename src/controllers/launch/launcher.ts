@@ -15,7 +15,7 @@ import { workloadOf } from '../workload.ts';
 import { callDeadlineMs, createCall } from './call.ts';
 import { type Committed, createCommit } from './commit.ts';
 import { createOutcomes, type LaunchOutcome } from './outcomes.ts';
-import { recordOf } from './record.ts';
+import { isRecordUnreadable, recordOf } from './record.ts';
 import { createSettle, type Unsettled } from './settle.ts';
 
 /** The head's record names them all: it has to stay small. A cloud may take fewer. */
@@ -139,10 +139,11 @@ export function createLauncher(options: LauncherOptions): Launcher {
     await call(committed, { region, open, isRepeat: false });
   }
 
-  /** None when the Node is on its way out, or has gone on to another launch since it asked. */
+  /** None when the Node is on its way out, or its record is another than when it asked. */
   function candidateOf({ key, former }: Ticket) {
     const seen = nodes.get(key);
     if (seen === undefined || !seen.parsed.ok || seen.metadata.deletionTimestamp !== undefined) return [];
+    if (isRecordUnreadable(seen)) return [];
     return recordOf(seen)?.token === former ? [{ seen, node: seen.parsed.value }] : [];
   }
 

@@ -22,3 +22,10 @@ export function readableRecordOf(seen: Seen<Node>): LaunchRecord | undefined {
     return undefined;
   }
 }
+
+/** There is an annotation, and nobody knows what launch it names. */
+export function isRecordUnreadable(seen: Seen<Node>): boolean {
+  return (
+    seen.metadata.annotations?.[ANNOTATIONS.launch] !== undefined && readableRecordOf(seen) === undefined
+  );
+}

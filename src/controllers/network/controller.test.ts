@@ -1,5 +1,6 @@
 /** What a Network does, and what it does not do. */
 import { describe, expect, test } from 'vitest';
+import { ANNOTATIONS } from '../../api/names.ts';
 import { balancer, conditionOf, networkSpec, place, setUp, type Testbed } from '../testbed.ts';
 
 const machinesAlive = ({ cloud }: Testbed) =>
@@ -36,6 +37,19 @@ test('at rest nothing is written and the cloud is asked less and less', async ()
   expect(bed.patchesSince(from)).toEqual([]);
   expect(new Set(bed.cloud.calls.slice(asked))).toEqual(new Set(['list', 'observe', 'verify']));
   expect(bed.cloud.calls.slice(asked).filter((call) => call === 'observe').length).toBeLessThanOrEqual(4);
+});
+
+test('the status says when the cloud was read, and is not written for that alone', async () => {
+  const bed = await ready(1, { balancer });
+  const observedAt = async () => (await bed.network()).status.placements?.[0]?.observedAt ?? '';
+  const first = await observedAt();
+  expect(Date.parse(first)).toBeGreaterThan(0);
+  const from = bed.api.calls.length;
+  await bed.run(1_200_000);
+  expect(bed.patchesSince(from)).toEqual([]);
+  await bed.changeNetwork({ spec: { replicas: 2 } });
+  await bed.run(30_000);
+  expect(Date.parse(await observedAt()) - Date.parse(first)).toBeGreaterThan(1_000_000);
 });
 
 describe('paused', () => {
@@ -77,9 +91,7 @@ describe('mode Plan', () => {
     await bed.run(120_000);
     const { status, metadata } = await bed.network();
     expect(conditionOf({ status }, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'PlanPending' });
-    expect(status.plan?.summary).toBe(
-      'add 2 nodes in here, remove none, replace none; 2 to change around them',
-    );
+    expect(status.plan?.summary).toBe('add 2 nodes in here; 2 steps around them');
     expect(status.plan?.steps.map(({ verb, kind }) => `${verb} ${kind}`)).toEqual([
       'create firewall',
       'create balancer',
@@ -136,6 +148,66 @@ describe('machines without Nodes', () => {
   });
 });
 
+describe('a credential that belongs to another account by now', () => {
+  const changesSince = ({ cloud }: Testbed, from: number) =>
+    cloud.calls.slice(from).filter((call) => /^(launch|remove|run|pin)/.test(call));
+
+  test('has nothing made there, and nothing counted as gone from where it was made', async () => {
+    const bed = await ready(1, { balancer });
+    const stops = bed.cloud.calls.length;
+    bed.cloud.become('2');
+    await bed.changeSecret('of another account');
+    await bed.run(60_000);
+    expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({
+      reason: 'AccountChanged',
+      message: expect.stringContaining('made in account 1 by cluster c1; the credential now belongs to 2'),
+    });
+    await bed.changeNetwork({ spec: { replicas: 3 } });
+    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+    await bed.run(120_000);
+    expect((await bed.network()).metadata.finalizers).toHaveLength(1);
+    expect(changesSince(bed, stops)).toEqual([]);
+    bed.cloud.become('1');
+    await bed.changeSecret('first');
+    await bed.run(120_000);
+    expect((await bed.server.networks.list()).items).toEqual([]);
+    expect([machinesAlive(bed), standsAround(bed)]).toEqual([[], []]);
+  });
+
+  test('holds up a Network of which only surroundings are left, too', async () => {
+    const bed = await ready(1, { balancer });
+    bed.cloud.refuse('run', 'quota');
+    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+    await bed.run(60_000);
+    expect(await bed.nodes()).toEqual([]);
+    const stops = bed.cloud.calls.length;
+    bed.cloud.refuse('run');
+    bed.cloud.become('2');
+    await bed.changeSecret('of another account');
+    await bed.run(120_000);
+    expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({ reason: 'AccountChanged' });
+    expect(changesSince(bed, stops)).toEqual([]);
+  });
+
+  test('is told from one that an earlier version noted without its account', async () => {
+    const bed = await ready(1);
+    const noted = (await bed.network()).metadata.annotations?.[ANNOTATIONS.placements] ?? '';
+    const { here } = JSON.parse(noted);
+    expect(here).toMatchObject({ account: '1', cluster: 'c1' });
+    const earlier = JSON.stringify({ here: { ...here, account: undefined, cluster: undefined } });
+    const annotations = { [ANNOTATIONS.placements]: earlier };
+    await bed.server.networks.patch(
+      { namespace: 'ns', name: 'net' },
+      { metadata: { annotations } },
+      { type: 'merge' },
+    );
+    await bed.run(60_000);
+    const network = await bed.network();
+    expect(conditionOf(network, 'Ready')).toMatchObject({ reason: 'AllReady' });
+    expect(network.metadata.annotations?.[ANNOTATIONS.placements]).toBe(earlier);
+  });
+});
+
 describe('a deletion', () => {
   test('waits for its Nodes, and says for how many', async () => {
     const bed = await ready(3);
@@ -172,11 +244,14 @@ describe('a deletion', () => {
 
   test('with deletionPolicy Orphan lets everything live on', async () => {
     const bed = await ready(2, { deletionPolicy: 'Orphan' });
+    const listed = bed.cloud.calledTimes('list');
     await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
     await bed.run(60_000);
     expect((await bed.server.networks.list()).items).toEqual([]);
     const changes = bed.cloud.calls.filter((call) => /^(remove|release|run (delete|release))/.test(call));
-    expect(new Set(changes)).toEqual(new Set(['release m-1', 'release m-2', 'run release firewall']));
+    expect(changes).toEqual(['release m-1 m-2', 'run release firewall']);
+    // One for both, and those at rest.
+    expect(bed.cloud.calledTimes('list') - listed).toBeLessThanOrEqual(3);
   });
 });
 
@@ -189,6 +264,12 @@ test('scaled down and up again, it has as many machines as Nodes', async () => {
   await bed.run(15_000);
   expect(machinesAlive(bed)).toHaveLength(4);
   expect(await bed.nodes()).toHaveLength(4);
+});
+
+test('Nodes carry the role of their Network as a label', async () => {
+  const bed = await ready(1, { role: 'Validator' });
+  const [node] = await bed.nodes();
+  expect(node?.metadata.labels).toMatchObject({ 'peerage.dev/role': 'Validator' });
 });
 
 test('another template replaces Nodes one by one, and never has fewer Ready than wished', async () => {
@@ -221,4 +302,22 @@ test('a placement that leaves the spec is cleared away, wherever its name is not
   expect(standsAround(bed)).toEqual([]);
   expect(machinesAlive(bed).map(({ owner }) => owner.placement)).toEqual(['there']);
   expect((await bed.network()).metadata.annotations?.['peerage.dev/placements']).not.toContain('"here"');
+});
+
+test('a member that needs no new machine holds for the next one, and what was fixed for the revision stays', async () => {
+  const bed = await ready(1);
+  const change = (replicas: number, member: object) =>
+    bed.changeNetwork({
+      spec: { placements: [{ ...networkSpec(replicas).placements[0], aws: { ...place, ...member } }] },
+    });
+  await change(2, { tags: { team: 'chain' } });
+  await bed.run(15_000);
+  await change(3, {});
+  await bed.run(15_000);
+  const [first, second, third] = (await bed.nodes())
+    .toSorted((a, b) => a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp))
+    .map(({ spec }) => spec.aws);
+  expect(first).not.toHaveProperty('tags');
+  expect(second).toEqual({ ...Object(first), tags: { team: 'chain' } });
+  expect(third).toEqual(first);
 });

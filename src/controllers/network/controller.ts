@@ -11,7 +11,7 @@ import type { Shared } from '../shared.ts';
 import type { Standing } from '../status.ts';
 import { createMemories, heed, type Memory } from './memory.ts';
 import { createPeersConfigs } from './peers-config.ts';
-import { annotatePlaces, notedPlaces } from './places.ts';
+import { annotatePlaces, madeIn, notedPlaces } from './places.ts';
 import { createPopulation, nodesPerPass, nodeWriters } from './population.ts';
 import { createRemediation } from './remediation.ts';
 import { factsOf, type Site, sitesOf, worstTrouble } from './site.ts';
@@ -47,7 +47,8 @@ interface Pass {
 
 /** One Network: its Nodes as many as wished, of one revision, and what stands around them. */
 export function createNetworkController(options: Shared) {
-  const { networks, networkResource, nodes, nodeResource, fabrics, bursts, peers, paused, logger } = options;
+  const { networks, networkResource, nodes, nodeResource, fabrics, bursts, peers } = options;
+  const { cluster, paused, logger } = options;
   const memories = createMemories(options.clock);
   const surroundings = createSurroundings(options, memories);
   const peersConfigs = createPeersConfigs(options);
@@ -158,7 +159,9 @@ export function createNetworkController(options: Shared) {
     signal: AbortSignal,
   ): Promise<Seen<Network>> {
     const noted = new Map(notedPlaces(seen));
-    for (const { name, place, open } of sites) if (open !== undefined) noted.set(name, place);
+    for (const { name, place, open } of sites)
+      if (open !== undefined)
+        noted.set(name, madeIn(place, noted.get(name), { account: open.account, cluster }));
     return await annotatePlaces(networkResource, seen, noted, signal);
   }
 
@@ -188,7 +191,7 @@ export function createNetworkController(options: Shared) {
         }),
       );
     if (mine.length > 0) {
-      const message = `${mine.length} Nodes are still to go`;
+      const message = `${mine.length} ${mine.length === 1 ? 'Node is' : 'Nodes are'} still to go`;
       await writeNetworkStatus(
         options,
         seen,

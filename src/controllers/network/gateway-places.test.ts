@@ -19,7 +19,7 @@ const site = (name: string, more: Partial<Site> = {}): Site => ({
   desired: 3,
   revision: 'r',
   nodes: [],
-  lastView: undefined,
+  lastView: () => undefined,
   ...more,
 });
 const placement = (name: string) => ({ name, replicas: 3, credentialRef: { name: 'aws' }, aws: spec });
@@ -34,7 +34,7 @@ describe('placements of a gateway', () => {
 
   it('have the address seen now, else the one seen last, and say which', () => {
     const aligned = { view: view('now.example.com'), steps: [], ran: [] };
-    const lastView = view('last.example.com');
+    const lastView = () => view('last.example.com');
     expect(placesOf(['a'], [site('a', { aligned, lastView })])).toMatchObject([
       { address: 'now.example.com', observed: true },
     ]);

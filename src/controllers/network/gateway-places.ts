@@ -17,7 +17,7 @@ export function gatewayPlacesOf(
 
 function seenPlaceOf({ name, place, desired, nodes, aligned, lastView }: Site): SeenPlace {
   const { cloud, credentialRef, spec } = place;
-  const address = (aligned?.view ?? lastView)?.balancer?.address;
+  const address = (aligned?.view ?? lastView())?.balancer?.address;
   return {
     name,
     // Where a credential is an engine, its region has the same name as that of any other.

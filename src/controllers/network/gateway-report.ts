@@ -11,8 +11,6 @@ import { GATEWAY_KINDS, ingressOf, ownership, type Part, servingPods } from './g
 export interface GatewayReport {
   /** With the annotation that a gateway was made. */
   readonly seen: Seen<Network>;
-  /** `host:port`; empty without a Service. */
-  readonly endpoints: readonly string[];
   /** What would be done; in a dry run only. */
   readonly steps: readonly PlanStep[];
   /** What is still to come, for people: `the gateway has 1 of 2 Pods`. Absent: nothing. */
@@ -40,14 +38,14 @@ export const stepOf = (part: Part, name: string, verb: keyof typeof BECAUSE): Pl
 
 export function reportTrouble(seen: Seen<Network>, what: Pick<Trouble, 'reason' | 'message'>): GatewayReport {
   const trouble: Trouble = { ...what, stalled: true, retryAfterMs: troubleLookMs };
-  return { seen, endpoints: [], steps: [], trouble, lookAfterMs: troubleLookMs };
+  return { seen, steps: [], trouble, lookAfterMs: troubleLookMs };
 }
 
 export function reportForeign(seen: Seen<Network>, part: Part, found: KubeObject): GatewayReport {
   const named = `${GATEWAY_KINDS[part].kind} ${gatewayName(seen.metadata.name)}`;
   if (ownership(found, seen.metadata) === 'earlier') {
     const waits = `the gateway waits for ${named} of an earlier Network of this name to go`;
-    return { seen, endpoints: [], steps: [], waits, lookAfterMs: earlierLookMs };
+    return { seen, steps: [], waits, lookAfterMs: earlierLookMs };
   }
   return reportTrouble(seen, {
     reason: 'AlreadyExists',

@@ -74,6 +74,7 @@ interface Memory {
 export function createGateways({ client, networkResource, clock, logger }: GatewayOptions) {
   const resources = gatewayResources(client);
   const memories = new Map<string, Memory>();
+  const endpoints = new Map<string, readonly string[]>();
 
   async function align(
     seen: Seen<Network>,
@@ -96,7 +97,7 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
       memories.delete(key);
       // The namespace goes, and all in it.
       if (isForbiddenNamespaceTerminating(error)) {
-        return { seen, endpoints: [], steps: [] };
+        return { seen, steps: [] };
       }
       if (error instanceof KubeError && (isForbidden(error) || error.status === 422)) {
         const reason = isForbidden(error) ? 'GatewayForbidden' : 'Invalid';
@@ -159,9 +160,9 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
     const waits = waitsFor(network, memory.found, pods !== undefined);
     memory.unsettledSince = waits === undefined ? undefined : (memory.unsettledSince ?? clock.monotonic());
     memories.set(keyOf(metadata), memory);
+    endpoints.set(keyOf(metadata), endpointsOf(network, memory.found.service));
     return {
       seen,
-      endpoints: endpointsOf(network, memory.found.service),
       steps,
       ...(waits === undefined ? {} : { waits }),
       lookAfterMs: Math.min(
@@ -241,14 +242,15 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
 
   async function clear(seen: Seen<Network>, { dryRun, signal }: GatewayLook): Promise<GatewayReport> {
     const { metadata } = seen;
+    endpoints.delete(keyOf(metadata));
     if (metadata.annotations?.[ANNOTATIONS.gateway] === undefined) {
       memories.delete(keyOf(metadata));
-      return { seen, endpoints: [], steps: [] };
+      return { seen, steps: [] };
     }
     memories.delete(keyOf(metadata));
     const memory = await recall(metadata, { anew: true, signal });
     const steps = await removeParts(metadata, memory, PARTS, { dryRun, signal });
-    return { seen: dryRun ? seen : await annotate(seen, null, signal), endpoints: [], steps };
+    return { seen: dryRun ? seen : await annotate(seen, null, signal), steps };
   }
 
   async function removeParts(
@@ -277,8 +279,13 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
 
   return {
     align,
+    /** `host:port`, as found last; trouble takes none away. */
+    endpoints: (key: string): readonly string[] => endpoints.get(key) ?? [],
     /** The Network is gone. */
-    forget: (key: string) => void memories.delete(key),
+    forget(key: string): void {
+      memories.delete(key);
+      endpoints.delete(key);
+    },
   };
 }
 

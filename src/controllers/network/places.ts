@@ -16,6 +16,9 @@ export interface Place {
   readonly spec: unknown;
   /** What its Nodes are made of in this revision, with everything fixed that may drift. */
   readonly pinned?: { readonly revision: string; readonly spec: unknown };
+  /** Whose account it is made in, and as which cluster's; absent where an earlier version noted it. */
+  readonly account?: string;
+  readonly cluster?: string;
 }
 
 const places = z.record(
@@ -30,6 +33,8 @@ const places = z.record(
     }),
     spec: z.unknown(),
     pinned: z.object({ revision: z.string(), spec: z.unknown() }).exactOptional(),
+    account: z.string().exactOptional(),
+    cluster: z.string().exactOptional(),
   }),
 );
 
@@ -39,8 +44,22 @@ export function notedPlaces({ metadata }: Seen<Network>): ReadonlyMap<string, Pl
   return new Map(annotation === undefined ? [] : Object.entries(places.parse(JSON.parse(annotation))));
 }
 
+/** The same places are the same text: members come in one order. */
 export function formatPlaces(noted: ReadonlyMap<string, Place>): string {
-  return JSON.stringify(Object.fromEntries(noted));
+  const inOrder = ({ credentialRef, cloud, spec, pinned, account, cluster }: Place) => ({
+    ...{ credentialRef, cloud, spec, pinned, account, cluster },
+  });
+  return JSON.stringify(Object.fromEntries([...noted].map(([name, place]) => [name, inOrder(place)])));
+}
+
+/** The place with the account it is made in. What an earlier version noted is left as it is until something in it changes. */
+export function madeIn(
+  place: Place,
+  noted: Place | undefined,
+  { account, cluster }: { readonly account: string; readonly cluster: string },
+): Place {
+  const textOf = (one: Place) => formatPlaces(new Map([['', one]]));
+  return noted !== undefined && textOf(noted) === textOf(place) ? noted : { ...place, account, cluster };
 }
 
 /** The places of the spec, with what was pinned for them, and those that are on their way out. */
@@ -51,16 +70,24 @@ export function currentPlaces(
   const current = new Map(noted);
   for (const placement of network.spec.placements) {
     const { name: cloud, spec } = cloudOf(placement);
-    const pinned = noted.get(placement.name)?.pinned;
-    current.set(placement.name, {
-      credentialRef: placement.credentialRef,
-      cloud,
-      spec,
-      ...(pinned && { pinned }),
-    });
+    const { credentialRef } = placement;
+    current.set(placement.name, { ...noted.get(placement.name), credentialRef, cloud, spec });
   }
   return current;
 }
+
+/** What a new Node is made of: as pinned for its revision, but for the members of which a revision knows nothing. */
+export function memberFor(place: Place, noted: Place | undefined): unknown {
+  const pinned = members.safeParse(noted?.pinned?.spec);
+  const now = members.safeParse(place.spec);
+  if (!pinned.success || !now.success) return place.spec;
+  const { mutable } = definitionOf(place);
+  const fixed = Object.entries(pinned.data).filter(([name]) => !mutable.includes(name));
+  const free = Object.entries(now.data).filter(([name]) => mutable.includes(name));
+  return Object.fromEntries([...fixed, ...free]);
+}
+
+const members = z.record(z.string(), z.unknown());
 
 export function definitionOf(place: Pick<Place, 'cloud'>): Cloud {
   return CLOUDS[place.cloud];

@@ -8,7 +8,7 @@ import type { NewNode, NodePlan } from '../../planning/nodes.ts';
 import { inParallel } from '../../runtime/parallel.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
-import { annotatePlaces, notedPlaces } from './places.ts';
+import { annotatePlaces, memberFor, notedPlaces } from './places.ts';
 import type { Site } from './site.ts';
 
 /** Creates and deletes of Nodes in one pass, and at once. */
@@ -51,8 +51,8 @@ export function createPopulation(
         if (site !== undefined) await createNode(pinned, network, site, wish, signal);
       });
     });
-    if (creates.length > 0) tell(seen, 'Scaling', `made ${creates.length} Nodes`);
-    if (removes.length > 0) tell(seen, 'Scaling', `removed ${removes.length} Nodes`);
+    if (creates.length > 0) tell(seen, 'Scaling', `made ${countOf(creates)}`);
+    if (removes.length > 0) tell(seen, 'Scaling', `removed ${countOf(removes)}`);
     return pinned;
   }
 
@@ -70,7 +70,7 @@ export function createPopulation(
       if (noted.get(name)?.pinned?.revision === revision) continue;
       await withTrouble(site, async () => {
         const spec = await open.session.machines.pin(place.spec, signal);
-        noted.set(name, { ...place, pinned: { revision, spec } });
+        noted.set(name, { ...place, ...noted.get(name), pinned: { revision, spec } });
       });
     }
     return await annotatePlaces(networkResource, seen, noted, signal);
@@ -86,7 +86,6 @@ export function createPopulation(
     const { client, role, init, secretDelivery } = network.spec;
     const { name, namespace, uid } = seen.metadata;
     const { place, revision } = site;
-    const pinned = notedPlaces(seen).get(site.name)?.pinned;
     try {
       await nodeResource.create(
         {
@@ -98,6 +97,7 @@ export function createPopulation(
               [LABELS.network]: name,
               [LABELS.placement]: site.name,
               [LABELS.index]: String(wish.index),
+              [LABELS.role]: role,
               [LABELS.revision]: revision,
             },
             ownerReferences: [ownerReference(name, uid)],
@@ -108,7 +108,7 @@ export function createPopulation(
             role,
             ...(init !== undefined && { init }),
             secretDelivery,
-            [place.cloud]: pinned?.spec ?? place.spec,
+            [place.cloud]: memberFor(place, notedPlaces(seen).get(site.name)),
           },
         },
         { signal },
@@ -143,6 +143,10 @@ export function createPopulation(
   }
 
   return carryOut;
+}
+
+function countOf({ length }: readonly unknown[]): string {
+  return `${length} ${length === 1 ? 'Node' : 'Nodes'}`;
 }
 
 function ownerReference(name: string, uid: string) {

@@ -25,11 +25,13 @@ export interface Site {
   readonly desired: number;
   readonly revision: string;
   readonly nodes: readonly Seen<Node>[];
-  /** What stood around it when it was last looked at. */
-  readonly lastView: FabricView | undefined;
+  /** What stood around it when it was last looked at, which a pass that came to nothing may have done, too. */
+  readonly lastView: () => FabricView | undefined;
   open?: OpenSession;
   region?: RegionInventory;
   aligned?: Aligned;
+  /** When the cloud was read for `aligned` (RFC 3339). */
+  observedAt?: string;
   trouble?: SiteTrouble;
 }
 
@@ -53,7 +55,7 @@ export function sitesOf(
     name,
     place,
     owner: ownerOf(name),
-    lastView: fabrics.lastView(scopeKeyOf(ownerOf(name))),
+    lastView: () => fabrics.lastView(scopeKeyOf(ownerOf(name))),
     wished: spec.placements.some((placement) => placement.name === name),
     desired: desired.get(name) ?? 0,
     revision: revisionOf(spec, definitionOf(place), place.spec),

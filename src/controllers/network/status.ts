@@ -8,7 +8,7 @@ import {
   type PlanStep,
 } from '../../api/network-status.ts';
 import type { Node } from '../../api/node.ts';
-import type { FabricView } from '../../clouds/cloud.ts';
+import { mergePatch } from '../../kube/merge-patch.ts';
 import { type NodePlan, summarize } from '../../planning/nodes.ts';
 import type { ListedPeer } from '../../planning/peering.ts';
 import { findCondition, isConditionTrue } from '../conditions.ts';
@@ -19,7 +19,7 @@ import { spell, type Trouble } from '../trouble.ts';
 import { factsOf, type Site, worstTrouble } from './site.ts';
 
 export async function writeNetworkStatus(
-  { networkResource, clock }: Pick<Shared, 'networkResource' | 'clock'>,
+  { networkResource, tell, clock }: Pick<Shared, 'networkResource' | 'tell' | 'clock'>,
   seen: Seen<Network>,
   found: NetworkStatus,
   standing: Standing,
@@ -27,11 +27,23 @@ export async function writeNetworkStatus(
 ): Promise<void> {
   const before: NetworkStatus = seen.parsed.ok ? seen.parsed.value.status : {};
   const { generation } = seen.metadata;
+  tell({ object: seen, before: before.conditions, standing });
   const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
   const after: NetworkStatus = { ...found, observedGeneration: generation, conditions };
+  // When the cloud was read comes along when something else changes: it is no reason to write.
+  if (mergePatch(before, observedAsIn(before, after)) === undefined) return;
   await writeStatus(networkResource, seen, { before, after, signal });
 }
 
+function observedAsIn(before: NetworkStatus, after: NetworkStatus): NetworkStatus {
+  const placements = after.placements?.map(({ observedAt: _, ...placement }) => {
+    const observedAt = before.placements?.find(({ name }) => name === placement.name)?.observedAt;
+    return { ...placement, ...(observedAt !== undefined && { observedAt }) };
+  });
+  return { ...after, ...(placements && { placements }) };
+}
+
+/** A placement that could not be looked at now is shown as it was seen last, if need be by an earlier operator. */
 export function tallied(
   network: Network,
   sites: readonly Site[],
@@ -40,44 +52,50 @@ export function tallied(
   const all = sites.flatMap(({ nodes: here }) => here);
   const { name } = network.metadata;
   const ports = network.spec.balancer?.ports ?? [];
-  const resources = sites.flatMap((site) =>
-    (viewOf(site)?.resources ?? []).map(({ kind, name: called, id }) => ({
-      placement: site.name,
-      kind,
-      name: called,
-      id,
-    })),
-  );
+  const seen = sites.map((site) => ({ site, around: aroundOf(site, network.status) }));
   return {
     desiredReplicas: sites.reduce((sum, site) => sum + site.desired, 0),
     replicas: all.length,
-    readyReplicas: all.filter((seen) => factsOf(seen).ready).length,
+    readyReplicas: all.filter((node) => factsOf(node).ready).length,
     selector: `${LABELS.network}=${name}`,
     revision: sites.find(({ wished }) => wished)?.revision ?? '',
-    placements: sites.map((site) => {
-      const { name: called, desired, revision, nodes: here } = site;
-      const view = viewOf(site);
-      return {
-        name: called,
-        desired,
-        ready: here.filter((seen) => factsOf(seen).ready).length,
-        updated: here.filter((seen) => factsOf(seen).revision === revision).length,
-        ...(view?.network && { network: view.network.found }),
-        ...(view?.balancer && { balancer: { ...view.balancer } }),
-      };
-    }),
-    resources: resources.slice(0, MAX_RESOURCES),
+    placements: seen.map(({ site: { name: called, desired, revision, nodes: here }, around }) => ({
+      name: called,
+      desired,
+      ready: here.filter((node) => factsOf(node).ready).length,
+      updated: here.filter((node) => factsOf(node).revision === revision).length,
+      ...(around.network !== undefined && { network: around.network }),
+      ...(around.balancer && { balancer: { ...around.balancer } }),
+      ...(around.observedAt !== undefined && { observedAt: around.observedAt }),
+    })),
+    resources: seen.flatMap(({ around }) => around.resources).slice(0, MAX_RESOURCES),
     ...(peers && { peers }),
-    endpoints: sites.flatMap((site) => {
-      const address = viewOf(site)?.balancer?.address;
-      return address === undefined ? [] : ports.map(({ port }) => `${address}:${port}`);
-    }),
+    endpoints: seen.flatMap(({ around: { balancer } }) =>
+      balancer === undefined ? [] : ports.map(({ port }) => `${balancer.address}:${port}`),
+    ),
   };
 }
 
-/** A placement that could not be looked at now is shown as it was seen last. */
-function viewOf({ aligned, lastView }: Site): FabricView | undefined {
-  return aligned?.view ?? lastView;
+type PlacementStatus = NonNullable<NetworkStatus['placements']>[number];
+
+interface Around extends Pick<PlacementStatus, 'network' | 'balancer' | 'observedAt'> {
+  readonly resources: NonNullable<NetworkStatus['resources']>;
+}
+
+function aroundOf({ name: placement, aligned, lastView, ...site }: Site, before: NetworkStatus): Around {
+  const view = aligned?.view ?? lastView();
+  const told = before.placements?.find(({ name }) => name === placement);
+  if (view === undefined) {
+    const resources = (before.resources ?? []).filter((one) => one.placement === placement);
+    return { ...told, resources };
+  }
+  const observedAt = site.observedAt ?? told?.observedAt;
+  return {
+    ...(observedAt !== undefined && { observedAt }),
+    ...(view.network && { network: view.network.found }),
+    ...(view.balancer && { balancer: view.balancer }),
+    resources: view.resources.map(({ kind, name, id }) => ({ placement, kind, name, id })),
+  };
 }
 
 export interface StandingFacts {
@@ -104,7 +122,7 @@ export function standingOf({ sites, plan, missing, held }: StandingFacts): Stand
   const desired = sites.reduce((sum, site) => sum + site.desired, 0);
   const stalled = all.filter((seen) => isStalled(seen));
   const [first] = stalled;
-  const counts = `${ready} of ${desired} Nodes are Ready`;
+  const counts = `${ready} of ${desired} ${desired === 1 ? 'Node is' : 'Nodes are'} Ready`;
   if (held !== undefined)
     return { kind: 'stalled', reason: 'MostlyUnhealthy', message: `${counts}; ${held}` };
   if (first?.parsed.ok) {
@@ -121,8 +139,9 @@ export function standingOf({ sites, plan, missing, held }: StandingFacts): Stand
   const leaving = all.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).length;
   if (plan.create.length === 0 && plan.remove.length === 0 && leaving > 0)
     return { kind: 'working', reason: 'Scaling', message: `${counts}; ${leaving} on their way out` };
-  if (plan.create.length > 0 || plan.remove.length > 0 || all.length !== desired)
+  if (plan.create.length > 0 || plan.remove.length > 0)
     return { kind: 'working', reason: 'Scaling', message: `${counts}; ${summarize(plan, 0)}` };
+  if (all.length !== desired) return { kind: 'working', reason: 'Scaling', message: counts };
   const [step] = sites.flatMap(({ aligned }) => aligned?.steps ?? []);
   if (ready < desired) return { kind: 'working', reason: 'Progressing', message: counts + hindrance(all) };
   if (step !== undefined)

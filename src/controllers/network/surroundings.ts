@@ -1,15 +1,16 @@
 /** What stands around the machines of a Network's placements. Trouble stays with the placement it befell. */
 import type { Network } from '../../api/network.ts';
 import type { FabricGoal } from '../../clouds/cloud.ts';
-import { keyOf } from '../../kube/object.ts';
+import { keyOf, wholeSeconds } from '../../kube/object.ts';
 import { fabricWish } from '../../planning/fabric-wish.ts';
 import { machinesOf } from '../../planning/machine.ts';
 import { scopeKeyOf } from '../belonging.ts';
 import type { Health } from '../health.ts';
 import type { RegionInventory } from '../inventory.ts';
-import { recordOf } from '../launch/record.ts';
+import { readableRecordOf } from '../launch/record.ts';
+import type { OpenSession } from '../sessions.ts';
 import type { Shared } from '../shared.ts';
-import { troubleOf } from '../trouble.ts';
+import { CredentialTrouble, troubleOf } from '../trouble.ts';
 import type { Memories } from './memory.ts';
 import { definitionOf } from './places.ts';
 import type { Site } from './site.ts';
@@ -25,7 +26,7 @@ export interface Look {
 }
 
 export function createSurroundings(options: Shared, memories: Memories) {
-  const { sessions, inventory, health, fabrics, clock } = options;
+  const { sessions, inventory, health, fabrics, cluster, clock } = options;
   const memoryOf = ({ owner }: Site) => memories.of(owner.network ?? '');
 
   /** Runs `work`; what a cloud or a credential has against it becomes the placement's trouble, and ends its pass. */
@@ -59,11 +60,22 @@ export function createSurroundings(options: Shared, memories: Memories) {
     await withTrouble(site, async () => {
       const { credentialRef, cloud, spec } = site.place;
       const region = definitionOf({ cloud }).regionOf(spec);
-      site.open = await sessions.open({ credentialRef, namespace, cloud, region }, signal);
+      const opened = await sessions.open({ credentialRef, namespace, cloud, region }, signal);
+      assertSameAccount(site, opened);
+      site.open = opened;
       const list = inventory.of(site.open);
       if (list.readAt === undefined || anew) await list.read(signal);
       if (list.readAt !== undefined) site.region = list;
     });
+  }
+
+  /** What was made in one account is not looked for in another, nor made there a second time. */
+  function assertSameAccount({ place: { account, cluster: by } }: Site, open: OpenSession): void {
+    if (account === undefined || (account === open.account && by === cluster)) return;
+    throw new CredentialTrouble(
+      'AccountChanged',
+      `made in account ${account} by cluster ${by}; the credential now belongs to ${open.account}, and this is ${cluster}: nothing is made or removed`,
+    );
   }
 
   /** Brings what stands around the placement's machines in line with the spec. */
@@ -87,6 +99,7 @@ export function createSurroundings(options: Shared, memories: Memories) {
           })
         : { scope, goal: 'nothing' };
       site.aligned = await fabrics.align({ open: session, goal, maxAgeMs, dryRun, signal });
+      site.observedAt = wholeSeconds(clock.now() - site.aligned.view.ageMs);
       const { trouble } = site.aligned.view;
       // What is to go, goes without a network to put it in.
       if (trouble !== undefined && isKept) throw trouble;
@@ -139,7 +152,7 @@ export function createSurroundings(options: Shared, memories: Memories) {
 /** Who is unwell is left out, unless nobody would be left: a balancer that finds nobody serves nobody. */
 function membersOf({ nodes: here }: Site, region: RegionInventory, health: Health): string[] {
   const running = here.flatMap((seen) => {
-    const record = recordOf(seen);
+    const record = readableRecordOf(seen);
     if (record === undefined || seen.metadata.deletionTimestamp !== undefined || !seen.parsed.ok) return [];
     const { machine } = machinesOf(
       record,

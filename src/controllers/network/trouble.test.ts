@@ -1,5 +1,6 @@
 /** Trouble around a placement's machines: tried again when its time has come, and not each time that something happens. */
 import { describe, expect, test } from 'vitest';
+import type { Network } from '../../api/network.ts';
 import { balancer, conditionOf, networkSpec, setUp, type Testbed } from '../testbed.ts';
 
 /** Something about a Node changes every second: its Network looks each time. */
@@ -155,6 +156,80 @@ test('machines that may not be listed are told of', async () => {
   bed.cloud.refuse('list');
   await bed.run(30_000);
   expect(conditionOf(await bed.network(), 'Ready')?.status).toBe('True');
+});
+
+describe('what was seen around a placement stays in the status', () => {
+  const shown = ({ status: { endpoints, resources, placements } }: Network) => ({
+    endpoints,
+    resources: resources?.map(({ kind }) => kind),
+    network: placements?.[0]?.network,
+    address: placements?.[0]?.balancer?.address,
+  });
+  const all = {
+    endpoints: ['lb.invalid:80'],
+    resources: ['firewall', 'balancer'],
+    network: 'the network of the fake cloud',
+    address: 'lb.invalid',
+  };
+
+  async function seen() {
+    const bed = await setUp();
+    const stop = bed.startOperator();
+    await bed.makeNetwork({ balancer });
+    await bed.run(15_000);
+    expect(shown(await bed.network())).toEqual(all);
+    return { bed, stop };
+  }
+
+  test('when an operator starts that finds it paused', async () => {
+    const { bed, stop } = await seen();
+    stop();
+    await bed.changeNetwork({ spec: { paused: true } });
+    bed.startOperator();
+    await bed.run(10_000);
+    expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ reason: 'Paused' });
+    expect(shown(await bed.network())).toEqual(all);
+  });
+
+  test('when an operator starts whose credential is broken', async () => {
+    const { bed, stop } = await seen();
+    stop();
+    await bed.server.secrets.delete({ namespace: 'ns', name: 'keys' });
+    const finalizers = { metadata: { finalizers: null } };
+    await bed.server.secrets.patch({ namespace: 'ns', name: 'keys' }, finalizers, { type: 'merge' });
+    bed.startOperator();
+    await bed.run(10_000);
+    expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ reason: 'SecretNotFound' });
+    expect(shown(await bed.network())).toEqual(all);
+  });
+
+  test('when the very first step is refused', async () => {
+    const bed = await setUp();
+    bed.startOperator();
+    bed.cloud.refuse('run', 'quota');
+    await bed.makeNetwork({ balancer });
+    await bed.run(1_000);
+    expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ reason: 'QuotaExceeded' });
+    expect(shown(await bed.network()).network).toBe(all.network);
+  });
+
+  test('until it is seen to be gone', async () => {
+    const { bed, stop } = await seen();
+    stop();
+    await bed.server.networks.patch(
+      { namespace: 'ns', name: 'net' },
+      { spec: { balancer: null } },
+      { type: 'merge' },
+    );
+    bed.startOperator();
+    await bed.run(10_000);
+    expect(shown(await bed.network())).toEqual({
+      ...all,
+      endpoints: [],
+      resources: ['firewall'],
+      address: undefined,
+    });
+  });
 });
 
 test('a removal that the cloud refuses is tried again when its wait is over', async () => {

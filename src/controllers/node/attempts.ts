@@ -3,9 +3,10 @@ import { type Attachment, CloudError, type Machine } from '../../clouds/cloud.ts
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { zoneFor } from '../../planning/machine.ts';
 import { again, done } from '../../runtime/controller.ts';
+import { describeError } from '../../runtime/errors.ts';
 import type { Backoff } from '../backoff.ts';
 import type { Standing } from '../status.ts';
-import { spell, troubleOf } from '../trouble.ts';
+import { spell, type Trouble, troubleOf } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
 import { membersAreOpen, type NodeControllerOptions, type Pass, warn } from './pass.ts';
 import { launching, pending, settled, stateReason, type Verdict } from './verdict.ts';
@@ -14,18 +15,17 @@ import { launching, pending, settled, stateReason, type Verdict } from './verdic
 const hopMs = 1_000;
 
 export function createAttempts(options: NodeControllerOptions, launches: Backoff) {
-  const { fabrics, bursts, launcher, remover, peers } = options;
+  const { networks, fabrics, bursts, launcher, remover, peers, logger } = options;
 
   async function launch(pass: Pass, { attempt }: { readonly attempt: number }): Promise<Verdict> {
     const { key, region, open, belonging, record, node, anew, signal } = pass;
     region.watch(key);
+    if (isNetworkGoing(pass)) return pending('its Network is going');
     if (launcher.isWaiting(key)) return pending('waiting for its batch');
     if (bursts.isRunning(belonging.network)) return pending('waiting for the Nodes made with it');
     const failure = launcher.takeFailure(key);
     if (failure !== undefined) {
-      const trouble = troubleOf(failure, launches.failures(key));
-      if (trouble === undefined) throw failure;
-      launches.fail(key, trouble);
+      launches.fail(key, troubleOf(failure, launches.failures(key)) ?? ownTrouble(key, failure));
     }
     const held = launches.of(key);
     if (held !== undefined && held.waitMs > 0) {
@@ -73,6 +73,24 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
       ...(record && { former: record.token }),
     });
     return pending(`to be launched in ${zone}`);
+  }
+
+  function isNetworkGoing({ belonging }: Pass): boolean {
+    const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
+    return network?.metadata.deletionTimestamp !== undefined;
+  }
+
+  /** Thrown it would wait for the queue alone, and each batch that comes to an end wakes its Nodes at once. */
+  function ownTrouble(key: string, failure: Error): Trouble {
+    const error = describeError(failure);
+    logger.error({ node: key, error }, 'launch failed');
+    const retryAfterMs = Math.min(1_000 * 2 ** Math.min(launches.failures(key), 10), 300_000);
+    return {
+      reason: 'InternalError',
+      message: `the operator failed: ${error}`,
+      stalled: false,
+      retryAfterMs,
+    };
   }
 
   /** The launch of this Node is over without a machine; the next one has a new token. */

@@ -1,7 +1,7 @@
 /** One Node, one machine. */
 import { describe, expect, test } from 'vitest';
 import { ANNOTATIONS } from '../../api/names.ts';
-import { conditionOf, readLagMs, setUp, type Testbed } from '../testbed.ts';
+import { conditionOf, networkSpec, readLagMs, setUp, type Testbed } from '../testbed.ts';
 
 const machines = ({ cloud }: Testbed) =>
   [...cloud.machines.values()].map(({ id, state }) => `${id} ${state}`);
@@ -25,6 +25,17 @@ test('a Node is written when it is seen, launched and Ready, and no more often',
   // The finalizer, the record, and three statuses.
   expect(writes.length).toBeLessThanOrEqual(5);
   expect(machines(bed)).toEqual(['m-1 running']);
+});
+
+test('the state of a machine stands beside the rest, and is no reason to write', async () => {
+  const bed = await ready();
+  expect((await bed.node()).status.machine?.state).toBe('running');
+  bed.cloud.refuse('list', 'unavailable');
+  await bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+  await bed.run(1_000);
+  const from = bed.api.calls.length;
+  await bed.run(60_000);
+  expect(bed.patchesSince(from).filter((call) => call.includes('nodes'))).toEqual([]);
 });
 
 describe('a machine', () => {
@@ -63,6 +74,17 @@ describe('a machine', () => {
       const { status } = await bed.node();
       expect(status).toMatchObject({ phase: 'Ready', machine: { id: `m-${Number(id.slice(2)) + 1}` } });
     }
+  });
+
+  test('that somebody stopped waits for that person', async () => {
+    const bed = await ready();
+    bed.cloud.stop('m-1');
+    await bed.run(70_000);
+    expect(conditionOf(await bed.node(), 'Stalled')).toMatchObject({
+      reason: 'MachineStopped',
+      message: 'machine m-1 is stopped: start it, or delete the Node',
+    });
+    expect(machines(bed)).toEqual(['m-1 stopped']);
   });
 
   test('whose launch had no answer is the one that the repeated call returns', async () => {
@@ -184,4 +206,34 @@ test('a machine that is in no list and unknown by its id is replaced after the r
   bed.cloud.setLag(false);
   await bed.run(150_000);
   expect(machines(bed)).toEqual(['m-2 running']);
+});
+
+test('a Node whose launch record cannot be read says so, launches and removes nothing, and holds up no other', async () => {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNetwork(networkSpec(2));
+  await bed.run(10_000);
+  const [spoilt] = await bed.nodes();
+  const { name = '' } = spoilt?.metadata ?? {};
+  const annotate = (launch: string | undefined) =>
+    bed.server.nodes.patch(
+      { namespace: 'ns', name },
+      { metadata: { annotations: { [ANNOTATIONS.launch]: launch } } },
+      { type: 'merge' },
+    );
+  await annotate('not what the operator writes');
+  await bed.changeNetwork({ spec: { replicas: 3 } });
+  await bed.run(60_000);
+  expect(conditionOf(await bed.node(name), 'Stalled')).toMatchObject({
+    reason: 'Invalid',
+    message: expect.stringContaining('metadata.annotations[peerage.dev/launch]'),
+  });
+  expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({ reason: 'NodesStalled' });
+  expect(bed.cloud.calledTimes('remove')).toBe(0);
+  expect(machines(bed)).toHaveLength(3);
+  expect(bed.errors).toEqual([]);
+  await annotate(spoilt?.metadata.annotations?.[ANNOTATIONS.launch]);
+  await bed.run(60_000);
+  expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ status: 'True' });
+  expect(machines(bed)).toHaveLength(3);
 });

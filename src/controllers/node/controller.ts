@@ -7,18 +7,21 @@ import { machinesOf } from '../../planning/machine.ts';
 import { done, type Outcome } from '../../runtime/controller.ts';
 import { createBackoff, type Held } from '../backoff.ts';
 import { belongingOf, scopeKeyOf } from '../belonging.ts';
+import { holdOf } from '../held.ts';
 import type { Seen } from '../kinds.ts';
-import { recordOf } from '../launch/record.ts';
+import { isRecordUnreadable, readableRecordOf, recordOf } from '../launch/record.ts';
 import type { Standing } from '../status.ts';
 import { troubleOf } from '../trouble.ts';
 import { createBringUp } from './bring-up.ts';
 import type { NodeControllerOptions, Pass } from './pass.ts';
 import { writeNodeStatus } from './status.ts';
 import { createTakeDown } from './take-down.ts';
-import { troubled, type Verdict, waiting } from './verdict.ts';
+import { settled, troubled, type Verdict, waiting } from './verdict.ts';
 
 /** A machine that ends sooner after it was Ready is one more failure in a row: what runs on it may be what ends it. */
 const lastingReadyMs = 600_000;
+
+const unreadableRecord = `metadata.annotations[${ANNOTATIONS.launch}]: not what the operator wrote, so nothing is launched or removed; restore it, or remove it once the machine of this Node is gone`;
 
 /** What is known before any cloud is asked. */
 type Begun = Omit<Pass, 'record' | 'region' | 'open' | 'found'>;
@@ -56,11 +59,8 @@ export function createNodeController(options: NodeControllerOptions) {
       }
       return done;
     }
-    if (!seen.parsed.ok) {
-      const standing: Standing = { kind: 'stalled', reason: 'Invalid', message: seen.parsed.message };
-      await writeNodeStatus(options, seen, undefined, { phase: 'Failed', standing, next: done }, signal);
-      return done;
-    }
+    if (!seen.parsed.ok) return await tellInvalid(seen, seen.parsed.message, signal);
+    if (isRecordUnreadable(seen)) return await tellInvalid(seen, unreadableRecord, signal);
     const node = seen.parsed.value;
     const leaving = seen.metadata.deletionTimestamp !== undefined;
     if (leaving && !hasFinalizer(seen, FINALIZER)) return done;
@@ -72,8 +72,8 @@ export function createNodeController(options: NodeControllerOptions) {
     const belonging = belongingOf(node, cluster);
     if (leaving && bursts.isRunning(belonging.network)) return done;
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
-    const held = paused || (network?.parsed.ok === true && network.parsed.value.spec.paused);
-    if (held) {
+    const hold = paused ? 'Paused' : network && holdOf(network);
+    if (hold === 'Paused') {
       const standing: Standing = {
         kind: 'idle',
         reason: 'Paused',
@@ -91,7 +91,7 @@ export function createNodeController(options: NodeControllerOptions) {
     const { anew, isOther } = heed(key, seen, network);
     if (hurried.delete(key) || isOther) for (const memory of [launches, troubles]) memory.hurry(key);
     try {
-      const verdict = await pass({ key, seen, node, belonging, anew, signal });
+      const verdict = await pass({ key, seen, node, belonging, hold, anew, signal });
       if (verdict === 'gone') return done;
       // On its way out each request that is accepted may yet be refused.
       if (!leaving) troubles.forget(key);
@@ -104,6 +104,12 @@ export function createNodeController(options: NodeControllerOptions) {
       await writeNodeStatus(options, seen, undefined, verdict, signal);
       return verdict.next;
     }
+  }
+
+  async function tellInvalid(seen: Seen<Node>, message: string, signal: AbortSignal): Promise<Outcome> {
+    const standing: Standing = { kind: 'stalled', reason: 'Invalid', message };
+    await writeNodeStatus(options, seen, undefined, { phase: 'Failed', standing, next: done }, signal);
+    return done;
   }
 
   /** A pass that something else woke before its time, and that meets the same trouble, is no further failure. */
@@ -133,7 +139,7 @@ export function createNodeController(options: NodeControllerOptions) {
 
   /** The machine of the Node as the inventory shows it now. */
   function inventoryMachine(seen: Seen<Node>, node: Node): Machine | undefined {
-    const record = recordOf(seen);
+    const record = readableRecordOf(seen);
     if (record === undefined) return undefined;
     for (const region of inventory.regions()) {
       const { machine } = machinesOf(record, node.status.machine?.id, region.launchedBy(record.token));
@@ -173,6 +179,7 @@ export function createNodeController(options: NodeControllerOptions) {
     const launched = record === undefined ? [] : region.launchedBy(record.token);
     const found = machinesOf(record, node.status.machine?.id, launched);
     const now: Pass = { ...begun, record, region, open, found };
+    if (begun.hold !== undefined) return await lookOn(now);
     await removeSurplus(now);
     askAfter(now);
     return leaving ? await takeDown(now) : await bringUp(now);
@@ -184,6 +191,17 @@ export function createNodeController(options: NodeControllerOptions) {
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
     const wish = network?.parsed.ok ? network.parsed.value : undefined;
     health.follow(key, isAsked ? { node, machine, network: wish } : undefined);
+  }
+
+  /** The mode of its Network is Plan: a machine that is there is followed, and nothing is changed. */
+  async function lookOn(now: Pass): Promise<Verdict> {
+    const { node, seen, found } = now;
+    const lives = found.machine !== undefined && found.machine.state !== 'failed';
+    if (lives && seen.metadata.deletionTimestamp === undefined) return await bringUp(now);
+    const { phase: before = 'Pending' } = node.status;
+    const phase = before === 'Ready' && found.machine === undefined ? 'Unhealthy' : before;
+    const message = 'the mode of its Network is Plan: nothing in the cloud is changed';
+    return settled(phase, { kind: 'idle', reason: 'PlanPending', message });
   }
 
   async function removeSurplus({ key, region, open, found, seen }: Pass): Promise<void> {

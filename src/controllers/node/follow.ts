@@ -42,7 +42,7 @@ export function createFollow(options: NodeControllerOptions, launches: Backoff) 
     }
     if (machine.state === 'stopped' || machine.state === 'stopping') {
       const message = `machine ${machine.id} is ${machine.state}${stateReason(machine)}: start it, or delete the Node`;
-      return settled('Unhealthy', { kind: 'stalled', reason: 'Unhealthy', message });
+      return settled('Unhealthy', { kind: 'stalled', reason: 'MachineStopped', message });
     }
     if (machine.state === 'terminating') {
       const message = `machine ${machine.id} is being terminated${stateReason(machine)}; another follows`;

@@ -4,6 +4,7 @@ import { keyOf } from '../../kube/object.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import type { MachinesOfNode } from '../../planning/machine.ts';
 import type { Belonging } from '../belonging.ts';
+import type { holdOf } from '../held.ts';
 import type { RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
 import type { Launcher } from '../launch/launcher.ts';
@@ -23,6 +24,8 @@ export interface Pass {
   readonly seen: Seen<Node>;
   readonly node: Node;
   readonly belonging: Belonging;
+  /** Why nothing may be changed in a cloud. */
+  readonly hold: ReturnType<typeof holdOf>;
   readonly record: LaunchRecord | undefined;
   readonly region: RegionInventory;
   /** On whose behalf. */
@@ -74,6 +77,8 @@ export function warn(
     reason,
     action: 'Launch',
     note: `${key}: ${note}`,
+    // Nodes that share a launch share its fate.
+    alike: note,
   });
   logger.warn({ node: key, reason }, note);
 }

@@ -1,6 +1,6 @@
 /** A Node on its way out. */
-import { expect, test } from 'vitest';
-import { conditionOf, setUp } from '../testbed.ts';
+import { describe, expect, test } from 'vitest';
+import { conditionOf, setUp, type Testbed } from '../testbed.ts';
 
 test('a machine that the cloud refuses to end is asked for again when the wait is over, ever more slowly', async () => {
   const bed = await setUp();
@@ -25,4 +25,60 @@ test('a machine that the cloud refuses to end is asked for again when the wait i
   await bed.run(30_000);
   expect((await bed.server.nodes.list()).items).toEqual([]);
   expect([...bed.cloud.machines.values()].map(({ state }) => state)).toEqual(['terminated']);
+});
+
+describe('a machine younger than the read-lag window', () => {
+  async function runningOrphan(): Promise<Testbed> {
+    const bed = await setUp({ windowMs: 300_000 });
+    bed.startOperator();
+    await bed.makeNode();
+    await bed.server.nodes.patch(
+      { namespace: 'ns', name: 'lone' },
+      { spec: { deletionPolicy: 'Orphan' } },
+      { type: 'merge' },
+    );
+    await bed.run(10_000);
+    return bed;
+  }
+  const leave = (bed: Testbed) => bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+  const owners = ({ cloud }: Testbed) =>
+    [...cloud.machines.values()].map(({ state, owner }) => `${state} ${owner.cluster}`);
+
+  test('is let go of at once, and lives on', async () => {
+    const bed = await runningOrphan();
+    await leave(bed);
+    await bed.run(10_000);
+    expect((await bed.server.nodes.list()).items).toEqual([]);
+    expect(owners(bed)).toEqual(['running ']);
+    expect(bed.cloud.around.get('node ns/lone')?.size).toBe(0);
+  });
+
+  test('is known to have been let go of by an operator that starts just then', async () => {
+    const bed = await setUp({ windowMs: 300_000 });
+    const stop = bed.startOperator();
+    await bed.makeNetwork({ deletionPolicy: 'Orphan' });
+    await bed.run(10_000);
+    stop();
+    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+    for (const machine of bed.cloud.machines.values())
+      bed.cloud.plant({ ...machine, owner: { cluster: '' } });
+    bed.startOperator();
+    await bed.run(60_000);
+    expect((await bed.server.networks.list()).items).toEqual([]);
+    expect(owners(bed)).toEqual(['running ']);
+  });
+
+  test("that is somebody else's by now is not waited for", async () => {
+    const bed = await setUp({ windowMs: 300_000 });
+    bed.startOperator();
+    await bed.makeNode();
+    await bed.run(400_000);
+    for (const machine of bed.cloud.machines.values())
+      bed.cloud.plant({ ...machine, owner: { cluster: 'other' } });
+    await bed.run(70_000);
+    await leave(bed);
+    await bed.run(400_000);
+    expect((await bed.server.nodes.list()).items).toEqual([]);
+    expect(owners(bed)).toEqual(['running other']);
+  });
 });

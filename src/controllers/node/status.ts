@@ -1,8 +1,9 @@
 import type { Node, NodeStatus } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
+import { mergePatch } from '../../kube/merge-patch.ts';
 import { findCondition } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
-import { recordOf } from '../launch/record.ts';
+import { readableRecordOf } from '../launch/record.ts';
 import type { Shared } from '../shared.ts';
 import { conditionsFor, writeStatus } from '../status.ts';
 import type { Verdict } from './verdict.ts';
@@ -12,7 +13,7 @@ const mostAddresses = 128;
 
 /** Writes what a pass found, if it differs from what stands there. */
 export async function writeNodeStatus(
-  { nodeResource, peers, clock }: Pick<Shared, 'nodeResource' | 'peers' | 'clock'>,
+  { nodeResource, peers, tell, clock }: Pick<Shared, 'nodeResource' | 'peers' | 'tell' | 'clock'>,
   seen: Seen<Node>,
   machine: Machine | undefined,
   { phase, standing, trouble, isNews = false }: Verdict,
@@ -20,8 +21,9 @@ export async function writeNodeStatus(
 ): Promise<void> {
   const before: NodeStatus = seen.parsed.ok ? seen.parsed.value.status : {};
   const { generation } = seen.metadata;
+  tell({ object: seen, before: before.conditions, standing });
   const conditions = conditionsFor(before.conditions, standing, { generation, now: clock.now() });
-  const record = seen.parsed.ok ? recordOf(seen) : undefined;
+  const record = seen.parsed.ok ? readableRecordOf(seen) : undefined;
   const addresses = machine ? addressesOf(machine) : before.addresses;
   const peer = peers.addressOf(seen);
   const after: NodeStatus = {
@@ -34,6 +36,7 @@ export async function writeNodeStatus(
     ...(record && { attempt: record.attempt }),
     ...(trouble !== undefined && { lastError: trouble }),
   };
+  if (isOnlyState(before, after)) return;
   if (standing.kind === 'working' && !isNews && isUnderWay(before) && isOnlyNews(before, after)) return;
   await writeStatus(nodeResource, seen, { before, after, signal });
 }
@@ -52,6 +55,15 @@ function isOnlyNews(before: NodeStatus, after: NodeStatus): boolean {
   return (
     after.phase === 'Starting' && before.phase === 'Starting' && before.machine?.id === after.machine?.id
   );
+}
+
+/** What the cloud reports of the machine comes along when something else changes: it is no reason to write. */
+function isOnlyState(before: NodeStatus, after: NodeStatus): boolean {
+  if (before.machine === undefined || after.machine === undefined) return false;
+  const { state: _, ...machine } = after.machine;
+  const { state } = before.machine;
+  const same = { ...after, machine: { ...machine, ...(state !== undefined && { state }) } };
+  return mergePatch(before, same) === undefined;
 }
 
 /** Nothing was said yet, or that all goes on: what else was said has to be taken back. */
@@ -76,9 +88,10 @@ function addressesOf({ privateAddress, publicAddress, published = [] }: Machine)
 }
 
 function machineStatus(machine: Machine): NonNullable<NodeStatus['machine']> {
-  const { id, zone, type, privateAddress, publicAddress, createdAt } = machine;
+  const { id, state, zone, type, privateAddress, publicAddress, createdAt } = machine;
   return {
     id,
+    state,
     ...(zone !== undefined && { zone }),
     ...(type !== undefined && { type }),
     ...(privateAddress !== undefined && { privateAddress }),

@@ -25,7 +25,7 @@ import { settled, terminating, troubled, type Verdict } from './verdict.ts';
 const drainMarginMs = 30_000;
 
 export function createTakeDown(options: NodeControllerOptions, troubles: Backoff) {
-  const { nodes, nodeResource, networks, fabrics, launcher, remover } = options;
+  const { nodes, nodeResource, networks, fabrics, launcher, remover, releaser } = options;
   const { cluster, clock, logger } = options;
 
   async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
@@ -36,19 +36,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
     const { machine } = found;
     if (machine !== undefined) {
       region.present(key);
-      if (policyOf(pass) === 'Orphan') {
-        await open.session.machines.release([machine.id], signal);
-        // Young, it may not have been shown to the release. Seen without our tag it has certainly lost it.
-        if (await isLetGo(pass, machine.id)) {
-          region.forget(machine.id);
-          await region.read(signal);
-          if (region.get(machine.id) === undefined) return await finish(seen, signal, pass);
-        }
-        return {
-          ...terminating('waiting for its machine to be listed without our tag'),
-          next: again(2_000, 'release'),
-        };
-      }
+      if (policyOf(pass) === 'Orphan') return letGo(pass, machine.id);
       if (machine.state === 'terminating')
         return settled('Terminating', {
           kind: 'working',
@@ -75,6 +63,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
     }
     if (record === undefined) return await finish(seen, signal, pass);
     if (found.ended !== undefined) return holdsOthers(pass, record) ?? (await finish(seen, signal, pass));
+    if (releaser.takeReleased(record)) return await finish(seen, signal, pass);
     const known = knownMachine(node, record, region);
     const outcome = launcher.outcomeOf(record.token);
     if (outcome?.kind === 'refused' || outcome?.kind === 'void') return await finish(seen, signal, pass);
@@ -101,6 +90,19 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
     }
     launcher.settle({ record, namespace: seen.metadata.namespace, region, open, mayCall });
     return { ...terminating('finding out what became of its launch'), next: again(2_000, 'settling') };
+  }
+
+  function letGo(pass: Pass, id: string): Verdict {
+    const { key, node, region, open } = pass;
+    const failure = releaser.takeFailure(id);
+    if (failure !== undefined) throw failure;
+    const held = troubles.of(key);
+    if (held !== undefined && held.waitMs > 0) return troubled(node, true, held);
+    releaser.request({ region, open, id });
+    return {
+      ...terminating('waiting for its machine to be listed without our tag'),
+      next: again(2_000, 'release'),
+    };
   }
 
   /** The head's record is all that others have to find out about their launch: it stays until they have. */

@@ -20,7 +20,7 @@ export function settled(phase: NodePhase, standing: Standing): Verdict {
 }
 
 export function pending(message: string): Verdict {
-  return settled('Pending', { kind: 'working', reason: 'Launching', message });
+  return settled('Pending', { kind: 'working', reason: 'Waiting', message });
 }
 
 export function launching(message: string): Verdict {
