@@ -24,7 +24,7 @@ const suites = [
   { name: 'unit', needs: [], uses: [] },
   { name: 'behaviour', needs: [], uses: ['moto'] },
   { name: 'chart', needs: ['control plane', 'helm', 'kubeconform'], uses: ['glua'] },
-  { name: 'cli', needs: ['control plane'], uses: [] },
+  { name: 'cli', needs: ['control plane'], uses: ['engine', 'busybox', 'anvil', 'haproxy'] },
   { name: 'docker', needs: ['engine', 'busybox'], uses: ['anvil', 'btcd', 'haproxy'] },
   { name: 'e2e', needs: ['control plane'], uses: ['kstatus', 'engine', 'busybox'] },
 ] as const satisfies readonly { name: string; needs: readonly Needed[]; uses: readonly Needed[] }[];

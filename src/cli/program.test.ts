@@ -23,7 +23,8 @@ test.each([
   ['a port that is a word', ['sandbox', '--port', 'http'], 'It must be a whole number'],
   ['a negative boot time', ['sandbox', '--boot-ms=-1'], 'It must be a whole number'],
   ['unknown limits', ['sandbox', '--throttle', 'low'], 'Allowed choices are published, off'],
-  ['an unknown option', ['quickstart', '--on'], "unknown option '--on'"],
+  ['an unknown cloud', ['quickstart', '--on', 'paper'], 'Allowed choices are aws, docker'],
+  ['an unknown option', ['quickstart', '--off'], "unknown option '--off'"],
   ['an unknown command', ['quickstrat'], 'Did you mean quickstart?'],
 ])('refuses %s', async (_, args, words) => {
   expect(await refusalOf(...args)).toContain(words);

@@ -1,33 +1,42 @@
-import { join } from 'node:path';
-import type { Command } from 'commander';
-import { type Rehearsal, startRehearsal } from './local/rehearsal.ts';
-import { readExample } from './quickstart/example.ts';
+import { type Command, Option } from 'commander';
+import { startOnAws } from './quickstart/on-aws.ts';
+import { startOnDocker } from './quickstart/on-docker.ts';
 import { rehearse } from './quickstart/rehearse.ts';
+import type { Stage } from './quickstart/stage.ts';
 import { createScreen } from './screen.ts';
 import { createSteps, Interrupted, StepFailed } from './steps.ts';
 
-const example = join(import.meta.dirname, '../../examples/quickstart.yaml');
+interface QuickstartOptions {
+  readonly on: 'aws' | 'docker';
+  readonly ownEngine?: boolean;
+  readonly stay: boolean;
+}
+
 const logLines = 20;
 
 export function addQuickstart(program: Command): void {
   program
     .command('quickstart')
-    .description(
-      'run a network on this machine: a real Kubernetes API server, a pretended AWS, the operator between',
+    .description('run a network on this machine: a real Kubernetes API server, a cloud, the operator between')
+    .addOption(
+      new Option('--on <cloud>', 'a pretended AWS, or a real Docker engine')
+        .choices(['aws', 'docker'])
+        .default('aws'),
     )
+    .option('--own-engine', 'with --on docker: start an engine for this run even where one answers')
     .option(
       '--no-stay',
       'scale, delete and verify by itself instead of waiting for Ctrl-C (always so without a terminal)',
     )
-    .action(async (options: { readonly stay: boolean }) => {
-      process.exitCode = await quickstart(options.stay);
+    .action(async (options: QuickstartOptions) => {
+      process.exitCode = await quickstart(options);
       // Whatever a step that was given up still does, it must not hold the shell.
       process.exit();
     });
 }
 
 /** Answers the exit code. */
-async function quickstart(mayStay: boolean): Promise<number> {
+async function quickstart({ on, stay, ownEngine = false }: QuickstartOptions): Promise<number> {
   const screen = createScreen(process.stdout);
   const stop = new AbortController();
   const interrupt = () => stop.abort(new Interrupted());
@@ -36,22 +45,11 @@ async function quickstart(mayStay: boolean): Promise<number> {
   for (const signal of signals) process.once(signal, interrupt);
 
   const run = createSteps(screen, stop.signal);
-  let rehearsal: Rehearsal | undefined;
+  const options = { run, onLoss: (error: Error) => stop.abort(error) };
+  let stage: Stage | undefined;
   try {
-    const network = await readExample(example);
-    rehearsal = await startRehearsal({
-      run,
-      userAgent: 'peerage-quickstart',
-      onLoss: (error) => stop.abort(error),
-    });
-    await rehearse({
-      rehearsal,
-      run,
-      screen,
-      network,
-      stop: stop.signal,
-      stays: mayStay && screen.isTerminal,
-    });
+    stage = await (on === 'docker' ? startOnDocker({ ...options, ownEngine }) : startOnAws(options));
+    await rehearse({ stage, run, screen, stop: stop.signal, stays: stay && screen.isTerminal });
     return 0;
   } catch (error) {
     const why = error instanceof StepFailed ? error.cause : error;
@@ -61,10 +59,10 @@ async function quickstart(mayStay: boolean): Promise<number> {
     }
     const at = error instanceof StepFailed ? ` at "${error.step}"` : '';
     screen.print('', `quickstart failed${at}: ${error instanceof Error ? error.message : error}`);
-    const log = rehearsal?.operatorLog(logLines) ?? [];
+    const log = stage?.operatorLog(logLines) ?? [];
     if (log.length > 0) screen.print('', "The end of the operator's log:", ...log);
     return 1;
   } finally {
-    await rehearsal?.stop();
+    await stage?.stop();
   }
 }

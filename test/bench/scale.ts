@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { must } from '../../src/cli/local/cluster.ts';
 import { poll } from '../../src/cli/local/poll.ts';
-import { must, type Rehearsal, startRehearsal } from '../../src/cli/local/rehearsal.ts';
+import { type Rehearsal, startRehearsal } from '../../src/cli/local/rehearsal.ts';
 import { createObserver } from '../../src/cli/quickstart/observe.ts';
 import { clusterTag } from '../../src/cli/quickstart/rehearse.ts';
 import type { RunStep, StepContext } from '../../src/cli/steps.ts';

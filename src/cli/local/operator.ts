@@ -6,8 +6,8 @@ import { childEnv } from './child-env.ts';
 
 export interface OperatorOptions {
   readonly kubeconfigPath: string;
-  /** Where the AWS SDK sends its calls. */
-  readonly awsUrl: string;
+  /** What its clouds read. */
+  readonly env: Readonly<Record<string, string>>;
   /** An empty folder. */
   readonly home: string;
   readonly onSpawn: (pid: number) => void;
@@ -23,7 +23,7 @@ export interface Operator extends ServerProcess {
 const heapFlags = packageJson.scripts.start.split(' ').filter((word) => word.startsWith('--'));
 const main = join(import.meta.dirname, '../../main.ts');
 
-/** Starts `src/main.ts` against one cluster and one pretended AWS; resolves when `/readyz` answers 200. */
+/** Starts `src/main.ts` against one cluster; resolves when `/readyz` answers 200. */
 export function startOperator(options: OperatorOptions): Promise<Operator> {
   return retryWhenPortWasTaken(async () => {
     const address = `127.0.0.1:${await freePort()}`;
@@ -37,8 +37,7 @@ export function startOperator(options: OperatorOptions): Promise<Operator> {
         PEERAGE_HEALTH_ADDRESS: address,
         // The addresses of pretended machines are invented, and may be somebody's.
         PEERAGE_PROBE_NODES: 'false',
-        AWS_ENDPOINT_URL: options.awsUrl,
-        AWS_EC2_METADATA_DISABLED: 'true',
+        ...options.env,
       }),
       cwd: options.home,
       isReady: async () =>

@@ -12,6 +12,8 @@ export interface NetworkState extends NetworkView {
   readonly current: boolean;
   /** And it is Ready. */
   readonly settled: boolean;
+  /** `host:port` where clients connect. */
+  readonly endpoints: readonly string[];
 }
 
 export interface Observer {
@@ -50,6 +52,7 @@ export function viewNetwork({ metadata, status }: KubeObject): NetworkState {
     observedGeneration,
     conditions = [],
     placements = [],
+    endpoints = [],
     ...counts
   } = networkStatus.parse(status ?? {});
   const ready = conditions.find((condition) => condition.type === 'Ready');
@@ -73,6 +76,7 @@ export function viewNetwork({ metadata, status }: KubeObject): NetworkState {
     ),
     current,
     settled: current && ready?.status === 'True',
+    endpoints,
   };
 }
 
@@ -82,7 +86,8 @@ export function viewNode({ metadata, status }: KubeObject, now: number): NodeVie
     name: metadata.name,
     phase,
     zone: machine?.zone ?? '',
-    machine: machine?.id ?? '',
+    // A container's id has 64 digits, of which the engine's own tables show twelve.
+    machine: machine?.id.replace(/^([0-9a-f]{12})[0-9a-f]{52}$/, '$1') ?? '',
     address: machine?.publicAddress ?? machine?.privateAddress ?? '',
     ageSeconds: Math.max(0, (now - Date.parse(metadata.creationTimestamp)) / 1000),
   };
