@@ -314,6 +314,21 @@ export interface Identity {
   readonly principal: string;
 }
 
+/** Some of what a client wrote; a line may come in several. */
+export interface LogPiece {
+  readonly from: 'stdout' | 'stderr';
+  readonly bytes: Uint8Array;
+}
+
+export interface LogOptions {
+  /** Goes on with what is written from now on, until the machine ends. */
+  readonly follow: boolean;
+  /** Milliseconds since the epoch. Absent: from the beginning. */
+  readonly since?: number;
+  /** At most so many lines, the last ones. */
+  readonly tail?: number;
+}
+
 /** A cloud opened with one credential for one region. */
 export interface CloudSession {
   readonly region: string;
@@ -325,6 +340,11 @@ export interface CloudSession {
   readonly watch?: (onChange: () => void, signal: AbortSignal) => Promise<void>;
   readonly machines: Machines;
   readonly fabric: Fabric;
+  /**
+   * What the client on a machine wrote, in its order, until the end or the signal; absent where a cloud cannot tell. Throws
+   * `notFound` for an id that the cloud does not know.
+   */
+  readonly logs?: (id: string, options: LogOptions, signal: AbortSignal) => AsyncIterable<LogPiece>;
   /** Asks the cloud who we are; throws `unauthorized` when it does not know us. */
   verify(signal: AbortSignal): Promise<Identity>;
   close(): void;

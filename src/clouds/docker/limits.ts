@@ -25,6 +25,7 @@ const CALLS = {
   ContainerRename: change,
   ContainerDelete: change,
   ContainerArchive: read,
+  ContainerLogs: read,
   PutContainerArchive: change,
   ContainerTop: read,
   /** What we run in a container of ours looks at something and changes nothing. */

@@ -5,7 +5,7 @@
 import type Docker from 'dockerode';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
-import { type CallGate, CloudError } from '../cloud.ts';
+import { type CallGate, CloudError, type LogOptions, type LogPiece } from '../cloud.ts';
 import type { Connection } from './credentials.ts';
 import { attempt, createEngines, readAs } from './engine.ts';
 import { toCloudError } from './errors.ts';
@@ -21,7 +21,7 @@ import {
   volume,
   volumes,
 } from './shapes.ts';
-import { demultiplex, drop, readAll } from './streams.ts';
+import { demultiplex, drop, pieces, readAll } from './streams.ts';
 
 export interface SdkOptions {
   readonly connection: Connection;
@@ -141,6 +141,33 @@ export async function createSdk({ connection, gate, closed, clock = systemClock 
       await call('PutContainerArchive', options, (docker, abortSignal) =>
         docker.getContainer(id).putArchive(archive, { path: '/', noOverwriteDirNonDir: '1', abortSignal }),
       );
+    },
+    /** What a container wrote, until its end or the signal. What was not read is dropped when the reader leaves. */
+    logs: async function* (
+      id: string,
+      { follow, since, tail }: LogOptions,
+      { signal }: CallOptions,
+    ): AsyncGenerator<LogPiece> {
+      const asked = {
+        ...{ follow, stdout: true, stderr: true },
+        ...(since === undefined ? {} : { since: (since / 1000).toFixed(3) }),
+        ...(tail === undefined ? {} : { tail }),
+      };
+      // Beside the query, `follow` tells the HTTP client to stream, and not to gather everything first.
+      const input = { follow: true as const, _query: asked };
+      const stream = await call('ContainerLogs', { signal }, (docker, abortSignal) =>
+        docker.getContainer(id).logs({ ...input, abortSignal }),
+      );
+      const end = () => drop(stream);
+      signal.addEventListener('abort', end, { once: true });
+      try {
+        if (!signal.aborted) yield* pieces(stream);
+      } catch (thrown) {
+        if (!signal.aborted) throw toCloudError({ api: 'ContainerLogs', write: false }, thrown);
+      } finally {
+        signal.removeEventListener('abort', end);
+        drop(stream);
+      }
     },
     /** How many processes run in a container. */
     countProcesses: async (id: string, options: CallOptions): Promise<number> => {

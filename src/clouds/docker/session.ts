@@ -34,6 +34,7 @@ export async function open(options: OpenOptions): Promise<CloudSession> {
       const filters = { type: ['container'], event: EVENTS, ...labelFilter(cluster, TAGS.launch) };
       return sdk.watch(filters, onChange, { signal });
     },
+    logs: (id, asked, signal) => sdk.logs(id, asked, { signal }),
     verify: async (signal) => {
       const { id, name, version, apiVersion } = await sdk.engine({ signal });
       return { account: id, principal: `${name}: Docker ${version}, API ${apiVersion}` };

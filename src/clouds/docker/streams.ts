@@ -1,5 +1,6 @@
 /** Reading what an engine streams. */
 import type { Readable } from 'node:stream';
+import type { LogPiece } from '../cloud.ts';
 
 /** All of it. Rejects when it breaks off or grows past `limitBytes`. */
 export async function readAll(stream: NodeJS.ReadableStream, limitBytes: number): Promise<Buffer> {
@@ -40,6 +41,34 @@ export function demultiplex(bytes: Buffer): { readonly stdout: string; readonly 
   }
   const text = (kind: number) => Buffer.concat(parts[kind] ?? []).toString('utf8');
   return { stdout: text(1), stderr: text(2) };
+}
+
+const HEADER_BYTES = 8;
+
+/** The same while it comes: pieces as large as they arrive, of either output. Rejects when it breaks off within one. */
+export async function* pieces(stream: NodeJS.ReadableStream): AsyncGenerator<LogPiece> {
+  let header = Buffer.alloc(0);
+  let left = 0;
+  for await (const chunk of stream) {
+    let bytes = Buffer.from(chunk);
+    while (bytes.length > 0) {
+      if (left === 0) {
+        const missing = HEADER_BYTES - header.length;
+        header = Buffer.concat([header, bytes.subarray(0, missing)]);
+        bytes = bytes.subarray(missing);
+        if (header.length < HEADER_BYTES) break;
+        left = header.readUInt32BE(4);
+        if (left === 0) header = Buffer.alloc(0);
+        continue;
+      }
+      const piece = bytes.subarray(0, left);
+      bytes = bytes.subarray(piece.length);
+      left -= piece.length;
+      yield { from: header[0] === 2 ? 'stderr' : 'stdout', bytes: piece };
+      if (left === 0) header = Buffer.alloc(0);
+    }
+  }
+  if (header.length > 0) throw new Error('the stream broke off');
 }
 
 /** Ends the connection behind a stream whose rest nobody wants. */
