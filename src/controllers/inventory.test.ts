@@ -302,6 +302,7 @@ test('counts machines by state over all regions', async () => {
     running: 4,
     stopping: 0,
     stopped: 0,
+    failed: 0,
     terminating: 0,
     terminated: 2,
   });

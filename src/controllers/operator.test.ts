@@ -7,7 +7,7 @@ test('machines are counted by state, and a state that has emptied counts none', 
   bed.startOperator();
   await bed.makeNetwork(networkSpec(2));
   await bed.run(10_000);
-  const none = { pending: 0, running: 0, stopping: 0, stopped: 0, terminating: 0, terminated: 0 };
+  const none = { pending: 0, running: 0, stopping: 0, stopped: 0, failed: 0, terminating: 0, terminated: 0 };
   expect(await bed.metric('peerage_machines')).toEqual({ ...none, running: 2 });
   await bed.changeNetwork({ spec: { replicas: 0 } });
   await bed.run(60_000);
