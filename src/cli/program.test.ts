@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { expect, test } from 'vitest';
+import { duration } from './logs.ts';
 import { createProgram } from './program.ts';
 import { instructions } from './sandbox.ts';
 
@@ -25,6 +26,9 @@ test.each([
   ['unknown limits', ['sandbox', '--throttle', 'low'], 'Allowed choices are published, off'],
   ['an unknown cloud', ['quickstart', '--on', 'paper'], 'Allowed choices are aws, docker'],
   ['an unknown option', ['quickstart', '--off'], "unknown option '--off'"],
+  ['a time without a unit', ['logs', 'a', '--since', '10'], 'It must be like 30s, 10m or 1h30m.'],
+  ['a tail that is no number', ['logs', 'a', '--tail=-1'], 'It must be a whole number'],
+  ['logs of nobody', ['logs'], "missing required argument 'node'"],
   ['an unknown command', ['quickstrat'], 'Did you mean quickstart?'],
 ])('refuses %s', async (_, args, words) => {
   expect(await refusalOf(...args)).toContain(words);
@@ -32,4 +36,13 @@ test.each([
 
 test('tells how to send calls to the sandbox', () => {
   expect(instructions('http://127.0.0.1:4599')).toContain('  export AWS_ENDPOINT_URL=http://127.0.0.1:4599');
+});
+
+test.each([
+  ['30s', 30_000],
+  ['10m', 600_000],
+  ['1h30m', 5_400_000],
+  ['2d', 172_800_000],
+])('%s is %d ms', (text, ms) => {
+  expect(duration(text)).toBe(ms);
 });

@@ -54,7 +54,7 @@ export function milliseconds(text: string): number {
   return wholeNumber(text);
 }
 
-function wholeNumber(text: string): number {
+export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 0 or more.');
   return Number(text);
 }
