@@ -9,6 +9,8 @@ import { inParallel } from '../../runtime/parallel.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
 import type { Standing } from '../status.ts';
+import { createGateways } from './gateway.ts';
+import { gatewayPlacesOf } from './gateway-places.ts';
 import { createMemories, heed, type Memory } from './memory.ts';
 import { createPeersConfigs } from './peers-config.ts';
 import { annotatePlaces, madeIn, notedPlaces } from './places.ts';
@@ -52,6 +54,7 @@ export function createNetworkController(options: Shared) {
   const memories = createMemories(options.clock);
   const surroundings = createSurroundings(options, memories);
   const peersConfigs = createPeersConfigs(options);
+  const gateways = createGateways(options);
   const remediate = createRemediation(options);
   const carryOut = createPopulation(options, surroundings.withTrouble);
 
@@ -61,6 +64,7 @@ export function createNetworkController(options: Shared) {
       memories.forget(key);
       fabrics.forgetNetwork(key);
       peersConfigs.forget(key);
+      gateways.forget(key);
       return done;
     }
     if (!seen.parsed.ok) {
@@ -96,11 +100,14 @@ export function createNetworkController(options: Shared) {
   }
 
   function tally(network: Network, sites: readonly Site[]): NetworkStatus {
-    return tallied(network, sites, peers.listed(keyOf(network.metadata)));
+    const key = keyOf(network.metadata);
+    const found = tallied(network, sites, peers.listed(key));
+    return { ...found, endpoints: [...gateways.endpoints(key), ...(found.endpoints ?? [])] };
   }
 
   async function bringUp({ key, seen: before, network, sites, anew, signal }: Pass): Promise<Outcome> {
     const dryRun = network.spec.mode === 'Plan';
+    const look = { dryRun, anew, signal };
     const maxAgeMs = anew ? 0 : lookAgeMs(memories.of(key));
     const { namespace } = before.metadata;
     tellUnknownVariables(options, before, network, sites, memories.of(key));
@@ -115,12 +122,16 @@ export function createNetworkController(options: Shared) {
         .map(({ name, desired, revision }) => ({ name, replicas: desired, revision })),
       nodes: nodes.byIndex('network', key).map(factsOf),
     });
-    const around = sites.flatMap((site) =>
-      (site.aligned?.steps ?? []).map((step) => ({ ...step, placement: site.name })),
-    );
     if (dryRun) {
       surroundings.recover(sites);
-      const trouble = worstTrouble(sites);
+      const gateway = await gateways.align(seen, network, gatewayPlacesOf(network.spec, sites), look);
+      const around = [
+        ...sites.flatMap((site) =>
+          (site.aligned?.steps ?? []).map((step) => ({ ...step, placement: site.name })),
+        ),
+        ...gateway.steps,
+      ];
+      const trouble = worstTrouble(sites) ?? gateway.trouble;
       const planned: Standing = {
         kind: 'idle',
         reason: 'PlanPending',
@@ -142,13 +153,18 @@ export function createNetworkController(options: Shared) {
     const remedy = await remediate(seen, network, sites, blocked, signal);
     surroundings.recover(sites);
     seen = await forgetGonePlaces(seen, sites, signal);
-    const trouble = await peersConfigs.align(seen, network, { listed: peers.listed(key), anew, signal });
+    const unlisted = await peersConfigs.align(seen, network, { listed: peers.listed(key), anew, signal });
+    const gateway = await gateways.align(seen, network, gatewayPlacesOf(network.spec, sites), look);
+    seen = gateway.seen;
 
-    const facts: StandingFacts = { sites, plan, missing, held: remedy.held };
+    const facts: StandingFacts = { sites, plan, missing, held: remedy.held, waits: gateway.waits };
+    const trouble = unlisted ?? gateway.trouble;
     const found = standingOf(facts);
     const standing = trouble === undefined || found.kind === 'stalled' ? found : troubledStanding(trouble);
     await writeNetworkStatus(options, seen, tally(network, sites), standing, signal);
-    const waits = [remedy.againInMs, trouble?.retryAfterMs].filter((wait) => wait !== undefined);
+    const waits = [remedy.againInMs, trouble?.retryAfterMs, gateway.lookAfterMs].filter(
+      (wait) => wait !== undefined,
+    );
     return nextLook(memories.of(key), facts, waits);
   }
 

@@ -105,9 +105,11 @@ export interface StandingFacts {
   readonly missing: readonly Site[];
   /** Why no unhealthy Node is replaced though it is time. */
   readonly held?: string | undefined;
+  /** What its gateway waits for. */
+  readonly waits?: string | undefined;
 }
 
-export function standingOf({ sites, plan, missing, held }: StandingFacts): Standing {
+export function standingOf({ sites, plan, missing, held, waits }: StandingFacts): Standing {
   const trouble = worstTrouble(sites);
   if (trouble !== undefined) return troubledStanding(trouble);
   const [lacking] = missing;
@@ -152,7 +154,8 @@ export function standingOf({ sites, plan, missing, held }: StandingFacts): Stand
     };
   if (sites.some(({ aligned }) => aligned === undefined))
     return { kind: 'working', reason: 'Progressing', message: 'the cloud has not been read yet' };
-  return { kind: 'ready', reason: 'AllReady', message: `${counts}` };
+  if (waits !== undefined) return { kind: 'working', reason: 'Progressing', message: `${counts}; ${waits}` };
+  return { kind: 'ready', reason: 'AllReady', message: counts };
 }
 
 /** Reads the same in every pass until the next try. */
