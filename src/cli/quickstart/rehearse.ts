@@ -30,11 +30,12 @@ export async function rehearse(options: RehearseOptions): Promise<void> {
 
   await run({ name: 'operator ready', withinSeconds: 60 }, () => rehearsal.startOperator());
   await run({ name: 'examples/quickstart.yaml applied', withinSeconds: 60 }, () =>
-    must(controlPlane, ['apply', '--server-side', '-f', network.path]),
+    must(controlPlane, ['apply', '-f', network.path]),
   );
   await run({ name: `Network ${network.name} Ready`, withinSeconds: 180 }, (context) =>
     untilReady(options, observer, network.replicas, context),
   );
+  options.screen.print('', ...whatItIsNot);
   if (stays) {
     await stay(options, observer);
     return;
@@ -101,6 +102,11 @@ async function table(
   // Two for the step's own line, and one that the terminal keeps empty.
   return renderWorld(await observer.world(network.namespace, signal), screen.rows - 3);
 }
+
+const whatItIsNot = [
+  'The API server is real. The machines and their addresses are pretended: nothing answers there, and no client runs.',
+  'No Pod runs either, and no controller manager: a namespace that you delete does not go away.',
+];
 
 function whatNext({ rehearsal, network }: RehearseOptions): string[] {
   const { kubeconfigPath, kubectlPath } = rehearsal.controlPlane;
