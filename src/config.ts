@@ -129,7 +129,7 @@ export function parseConfig(
 function createCommand(write: (text: string) => void): Command {
   const command = new Command('peerage-operator')
     .description(
-      'Runs load-balanced peer-to-peer networks on machines in several clouds, described as Kubernetes resources.',
+      'Runs load-balanced peer-to-peer networks on cloud machines (so far AWS), described as Kubernetes resources.',
     )
     .version(packageJson.version)
     .exitOverride()

@@ -1,6 +1,6 @@
 /**
  * What `npm test` runs: makes the referees ready, runs all suites that have theirs, and ends with `N passed, N failed`.
- * Arguments go to vitest: `npm test -- test/e2e`, `npm test -- -t 'name of a rule'`.
+ * Arguments go to vitest: `npm test -- cidr` for files with that in their path, `npm test -- -t 'name of a rule'`.
  *
  * On a developer's machine a suite whose referee cannot be had is passed over, and the end says what it lacks. With
  * `CI=true` that is a failure.
@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Counts, closingLine, countTests } from './support/counts.ts';
+import { type Counts, closingLine, countTests, matchedNothing } from './support/counts.ts';
 import { prepareEngine } from './support/engine.ts';
 import { prepareControlPlane, prepareReferee } from './support/prepare.ts';
 import { type Program, prepareProgram } from './support/programs.ts';
@@ -97,6 +97,7 @@ async function runVitest(projects: readonly string[], filters: readonly string[]
       child.once('error', reject);
       child.once('close', resolve);
     });
+    if (await matchedNothing(report)) say(`no suite matches ${filters.join(' ')}`);
     return await countTests(report, code === 0);
   } finally {
     await rm(dir, { recursive: true, force: true });

@@ -6,7 +6,8 @@
 export const CONDITION_TYPES = {
   Ready: 'All is as wished.',
   Reconciling: 'The operator is at work and will go on by itself.',
-  Stalled: 'Only a person can mend it; it is tried again slowly, and at once when the wish changes.',
+  Stalled:
+    'Only a person can mend it; it is tried again at growing intervals, and at once when the wish changes.',
   SweepHeld:
     'On a CloudCredential: in some region more would be swept away than an hour may remove, so nothing is.',
   Protected: 'The credential and its Secret cannot vanish while they are in use.',

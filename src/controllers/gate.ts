@@ -15,7 +15,7 @@ export interface GateOptions {
 }
 
 /** Longer than any wait inside the published limits: whoever is not served by then comes again. */
-const longestWaitMs = 30_000;
+export const longestWaitMs = 30_000;
 const callDeadlineMs = 60_000;
 
 /** The operator was started with `--paused`. */

@@ -126,6 +126,22 @@ describe('a launch', () => {
   });
 });
 
+test.for(['pin', 'resolve'] as const)(
+  'a member of runInstances that EC2 does not have is refused at %s, before any call',
+  async (when) => {
+    const spec = { ...stage.spec, runInstances: { CpuOptions: { CoreCout: 2 } } };
+    const calls = sandbox.log.length;
+    const asked =
+      when === 'pin'
+        ? tenant.machines.pin(spec, never)
+        : tenant.machines.resolve(spec, stage.attachment, zone(), never);
+    const error = await refusalOf(asked);
+    expect(error).toMatchObject({ code: 'invalid', outcome: 'none', reason: 'UnknownParameter' });
+    expect(error.message).toContain('CpuOptions.CoreCout');
+    expect(sandbox.log).toHaveLength(calls);
+  },
+);
+
 describe('a machine that ended by itself', () => {
   test('tells why, in the words of a launch that is refused', async () => {
     const [instanceId = ''] = await tenant.launch('a', 1);

@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { CONDITION_TYPES, REASONS } from '../../src/api/reasons.ts';
 import { parseConfig } from '../../src/config.ts';
+import { longestWaitMs } from '../../src/controllers/gate.ts';
 import { createMetrics } from '../../src/telemetry.ts';
 import { refereePath } from '../support/referees.ts';
 import { printed, run } from './chart.ts';
@@ -62,6 +63,12 @@ describe('the docs', () => {
       expect(used).not.toHaveLength(0);
       for (const name of used) expect([...metrics]).toContain(name.replace(/_bucket$/, ''));
     }
+  });
+
+  test('alert on waits for a budget that are shorter than the longest there is', async () => {
+    const [, seconds] =
+      (await read('operating.md')).match(/peerage_budget_wait_seconds_bucket.*> (\d+)$/m) ?? [];
+    expect(Number(seconds) * 1000).toBeLessThan(longestWaitMs);
   });
 
   test('have no link into the void', async () => {

@@ -22,6 +22,7 @@ test('goes from nothing to Ready, scales, deletes, and leaves nothing in the clo
     TMPDIR: await mkdtemp(scratch),
   });
   const code = await run.ended;
+  expect(run.output()).toContain('The machines and their addresses are pretended');
   expect(run.output()).toMatch(/ok +[\d.]+ s {2}nothing left in the cloud/);
   expect(code, run.output()).toBe(0);
   expect(await readFile(kubeconfig, 'utf8')).toBe('not even YAML: [');

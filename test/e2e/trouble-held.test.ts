@@ -45,11 +45,11 @@ test.concurrent('a Node that the operator cannot read says so once, and goes on 
   const told = await eventually(node, (found) =>
     expect(found && conditionOf(found, 'Ready')).toMatchObject({
       status: 'False',
-      reason: 'InternalError',
-      message: expect.stringMatching(/annotation peerage\.dev\/launch of Node .*\/lone cannot be read/),
+      reason: 'Invalid',
+      message: expect.stringMatching(/^metadata\.annotations\[peerage\.dev\/launch\]: /),
     }),
   );
-  expect(told && conditionOf(told, 'Reconciling')).toMatchObject({ status: 'True', reason: 'InternalError' });
+  expect(told && conditionOf(told, 'Stalled')).toMatchObject({ status: 'True', reason: 'Invalid' });
   await stays(node, (found) => found?.metadata.resourceVersion === told?.metadata.resourceVersion, 5_000);
   await patchObject(path, { metadata: { annotations: { 'peerage.dev/launch': null } } });
   await eventually(node, (found) => found !== undefined && isReady(found), { withinMs: 30_000 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { closingLine, countTests } from './counts.ts';
+import { closingLine, countTests, matchedNothing } from './counts.ts';
 
 interface File {
   readonly status: 'passed' | 'failed';
@@ -47,6 +47,12 @@ describe('counting tests', () => {
     await expect(countTests(await report(), true)).resolves.toEqual({ passed: 0, failed: 1, skipped: 0 });
     const allSkipped = await report({ status: 'passed', tests: ['skipped'] });
     await expect(countTests(allSkipped, true)).resolves.toEqual({ passed: 0, failed: 1, skipped: 1 });
+  });
+
+  test('tells a run that matched no file from one that did not come to its end', async () => {
+    expect(await matchedNothing(await report())).toBe(true);
+    expect(await matchedNothing(await report({ status: 'passed', tests: [] }))).toBe(false);
+    expect(await matchedNothing('/nowhere/report.json')).toBe(false);
   });
 
   test('takes a run without a report for a failure', async () => {

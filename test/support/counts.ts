@@ -21,11 +21,10 @@ const reportSchema = z.object({
  * a test that ran, with a file that could not be loaded, or ended by vitest itself (`succeeded` is its exit code).
  */
 export async function countTests(reportPath: string, succeeded: boolean): Promise<Counts> {
-  const text = await readFile(reportPath, 'utf8').catch(() => undefined);
-  if (text === undefined) {
+  const files = await filesIn(reportPath);
+  if (files === undefined) {
     return { passed: 0, failed: 1, skipped: 0 };
   }
-  const files = reportSchema.parse(JSON.parse(text)).testResults;
   const tests = files.flatMap(({ assertionResults }) => assertionResults.map(({ status }) => status));
   const passed = tests.filter((status) => status === 'passed').length;
   const failedTests = tests.filter((status) => status === 'failed').length;
@@ -36,6 +35,16 @@ export async function countTests(reportPath: string, succeeded: boolean): Promis
   const failed = failedTests + failedFiles;
   const untrusted = failed === 0 && (!succeeded || passed === 0);
   return { passed, failed: untrusted ? 1 : failed, skipped: tests.length - passed - failedTests };
+}
+
+/** The run came to its end, and no file was among what it was told to run. */
+export async function matchedNothing(reportPath: string): Promise<boolean> {
+  return (await filesIn(reportPath))?.length === 0;
+}
+
+async function filesIn(reportPath: string) {
+  const text = await readFile(reportPath, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : reportSchema.parse(JSON.parse(text)).testResults;
 }
 
 /** The last line of a test run. */

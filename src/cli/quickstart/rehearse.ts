@@ -19,6 +19,7 @@ export interface RehearseOptions {
 
 /** Every resource that the operator makes carries it. */
 export const clusterTag = 'peerage-cluster';
+export const noPods = 'No Pod runs, and no controller manager: a namespace that you delete does not go away.';
 const lookEveryMs = 500;
 
 /** The main job from apply to gone. Resolves when all of it worked, or when the user has seen enough. */
@@ -30,12 +31,13 @@ export async function rehearse(options: RehearseOptions): Promise<void> {
   await run({ name: 'operator ready', withinSeconds: 60 }, () => stage.startOperator());
   await run({ name: `${example.file} applied`, withinSeconds: 60 }, async ({ progress }) => {
     for (const change of example.changes ?? []) progress(change);
-    await must(controlPlane, ['apply', '--server-side', '-f', '-'], example.text);
+    await must(controlPlane, ['apply', '-f', '-'], example.text);
   });
   const ready = await run({ name: `Network ${example.name} Ready`, withinSeconds: 180 }, (context) =>
     untilReady(options, observer, example.replicas, context),
   );
   const shown = await tryOut(options, ready);
+  screen.print('', ...stage.limits);
   if (stays) {
     await stay(options, observer, shown);
     return;

@@ -13,6 +13,8 @@ export interface Stage extends Pick<Cluster, 'controlPlane' | 'kube' | 'operator
   readonly tryOut?: (endpoint: string, context: StepContext) => Promise<readonly string[]>;
   /** What the operator made and is still there. */
   left(): Promise<readonly string[]>;
+  /** What it is not, for the user. */
+  readonly limits: readonly string[];
   /** Lines that a user may type next, beside those for kubectl. */
   readonly hints: readonly string[];
   /** Ends all of it, and leaves nothing behind. */

@@ -2,6 +2,7 @@
 import type { Image, InstanceTypeInfo } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 import { CloudError, type Json, type Machines } from '../cloud.ts';
+import { unknownMember } from './known-members.ts';
 import { createMemory } from './memory.ts';
 import { parse } from './parse.ts';
 import { type AwsPlacement, awsPlacement } from './schema.ts';
@@ -85,10 +86,12 @@ export function createResolver({ sdk, now, closed }: ResolverOptions): Pick<Mach
   return {
     pin: async (raw): Promise<Json> => {
       const spec = parse(awsPlacement, raw, 'aws');
+      await refuseUnknownMembers(spec);
       return toJson({ ...spec, image: { id: await imageFor(spec) } });
     },
     resolve: async (raw, attachment, zone) => {
       const spec = parse(awsPlacement, raw, 'aws');
+      await refuseUnknownMembers(spec);
       const place = attachment.zones.find((candidate) => candidate.zone === zone);
       if (place === undefined)
         throw invalid('RunInstances', 'NoSubnetInZone', `there is no subnet to use in ${zone}`);
@@ -113,6 +116,21 @@ function amazonLinux(type: InstanceTypeInfo): string {
   const architectures = type.ProcessorInfo?.SupportedArchitectures ?? [];
   const architecture = architectures.includes('arm64') ? 'arm64' : 'x86_64';
   return `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${architecture}`;
+}
+
+async function refuseUnknownMembers({ runInstances }: AwsPlacement): Promise<void> {
+  if (runInstances === undefined) return;
+  // Loaded by now, as there is a session.
+  const { RunInstancesRequest$ } = await import('@aws-sdk/client-ec2');
+  const unknown = unknownMember(RunInstancesRequest$, runInstances);
+  if (unknown === undefined) return;
+  const { path, meant } = unknown;
+  const hint = meant === undefined ? '' : `; ${meant} is`;
+  throw invalid(
+    'RunInstances',
+    'UnknownParameter',
+    `aws.runInstances: ${path} is no member of that call${hint}`,
+  );
 }
 
 /** EC2 would refuse it, too, but with a code that says only that some value is wrong. */

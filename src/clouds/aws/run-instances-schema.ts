@@ -58,7 +58,7 @@ export const runInstances = z
   })
   .meta({
     description:
-      "Further members of EC2's RunInstances, in its own words: `{CpuOptions: {CoreCount: 2}}`. They go below the typed fields, which win; SecurityGroupIds and TagSpecifications are added to the operator's own. What is listed here is refused.",
+      "Further members of EC2's RunInstances, in its own words: `{CpuOptions: {CoreCount: 2}}`. They go below the typed fields, which win; SecurityGroupIds and TagSpecifications are added to the operator's own. What EC2 does not know is refused by the operator, and what is listed here at once.",
     'x-kubernetes-validations': denied.map(({ path, because, allowedIf }) => ({
       rule: `${absent(path)}${allowedIf === undefined ? '' : ` || self${path} ${allowedIf}`}`,
       fieldPath: path,

@@ -28,6 +28,22 @@ test('an unknown key is refused in the words of each API', async () => {
   });
 });
 
+test('a region that there is not is refused, since its endpoint could not be found', async () => {
+  const { sandbox } = await openTestbed();
+  const client = (region: string) =>
+    new STSClient({
+      endpoint: sandbox.url,
+      region,
+      credentials: { accessKeyId: 'AKIASANDBOX', secretAccessKey: 'any' },
+      maxAttempts: 1,
+    });
+  await expect(client('us-east-9').send(new GetCallerIdentityCommand({}))).rejects.toThrow(
+    'There is no region us-east-9.',
+  );
+  for (const region of ['us-east-1', 'ap-southeast-3', 'us-gov-west-1'])
+    await client(region).send(new GetCallerIdentityCommand({}));
+});
+
 test('keys of two accounts see two worlds', async () => {
   const { launch, sandbox } = await openTestbed({
     credentials: { AKIASANDBOX: '123456789012', AKIAOTHER: '222222222222' },

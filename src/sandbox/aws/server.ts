@@ -9,6 +9,7 @@ import type { CallInfo, FaultSpec, Faults } from './faults.ts';
 import type { Journal } from './journal.ts';
 import { protocols } from './protocols.ts';
 import { type Params, parseForm, parseJson } from './query.ts';
+import { isRegion } from './region-names.ts';
 import { isApiName, readSignature } from './signature.ts';
 import type { World } from './world.ts';
 
@@ -84,6 +85,11 @@ async function carryOut(
     if (caller === undefined) {
       const { code, message, status } = protocols[info.service].unknownKey;
       throw refuse(code, message, status);
+    }
+    if (!isRegion(info.region)) {
+      // At AWS the name of its endpoint would lead nowhere; here all regions have one endpoint.
+      const { code, status } = protocols[info.service].unknownKey;
+      throw refuse(code, `There is no region ${info.region}.`, status);
     }
     const throttled = stages.throttle()?.({ ...info, api: info.service });
     if (throttled !== undefined) {
