@@ -49,6 +49,10 @@ describe('a Network with peering', () => {
     expect(told(bed)).toEqual(['1 --connect= --peers=', '2 --connect=10.0.0.1:30303 --peers=10.0.0.1:30303']);
     const boot = (await bed.nodes()).find(({ status }) => status.machine?.id === 'm-1');
     expect(boot?.status.peer).toEqual({ inside: '10.0.0.1:30303', outside: '203.0.113.1:30303' });
+    expect(boot?.status.addresses).toEqual([
+      { type: 'Private', address: '10.0.0.1' },
+      { type: 'Public', address: '203.0.113.1' },
+    ]);
   });
 
   test('with several boot nodes lets them know of the first, and the rest of all', async () => {

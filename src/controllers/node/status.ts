@@ -62,7 +62,13 @@ function isOnlyState(before: NodeStatus, after: NodeStatus): boolean {
   if (before.machine === undefined || after.machine === undefined) return false;
   const { state: _, ...machine } = after.machine;
   const { state } = before.machine;
-  const same = { ...after, machine: { ...machine, ...(state !== undefined && { state }) } };
+  const { addresses, ...more } = after;
+  const same = {
+    ...more,
+    // An earlier version wrote none.
+    ...(before.addresses && addresses && { addresses }),
+    machine: { ...machine, ...(state !== undefined && { state }) },
+  };
   return mergePatch(before, same) === undefined;
 }
 
