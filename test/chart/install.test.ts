@@ -74,7 +74,7 @@ esac
 
   afterAll(async () => {
     await helm(['uninstall', 'peerage', '--namespace', namespace], { kubeconfig: inject('kubeconfig') });
-    await kubectl(['delete', 'crd', '--ignore-not-found', '--timeout=30s', ...crdNames]);
+    await kubectl(['delete', 'crd', '--ignore-not-found', '--timeout=100s', ...crdNames]);
     for (const name of [namespace, chains]) await deleteObject(`/api/v1/namespaces/${name}`);
     await rm(work, { recursive: true, force: true });
   });
