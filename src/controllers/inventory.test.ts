@@ -310,7 +310,7 @@ test('counts machines by state over all regions', async () => {
 
 describe('a cloud that tells of changes', () => {
   const watched = () => {
-    const { open, options, clock, signal, lists, changed, show } = setUp();
+    const { open, options, clock, signal, lists, changed, show, whileListing } = setUp();
     let tell = () => {};
     let breakOff = (_: Error) => {};
     const watch = (onChange: () => void) =>
@@ -323,7 +323,8 @@ describe('a cloud that tells of changes', () => {
     const stopping = new AbortController();
     onTestFinished(() => stopping.abort());
     void inventory.run(AbortSignal.any([signal, stopping.signal]));
-    return { clock, lists, changed, show, tell: () => tell(), breakOff: () => breakOff(new Error('cut')) };
+    const told = { tell: () => tell(), breakOff: () => breakOff(new Error('cut')) };
+    return { clock, lists, changed, show, whileListing, ...told };
   };
 
   test('is listed soon after it told of some, once for all that come together', async () => {
@@ -334,6 +335,20 @@ describe('a cloud that tells of changes', () => {
     for (let times = 0; times < 5; times += 1) tell();
     await clock.advance(500);
     expect(lists()).toBe(2);
+    expect(changed).toEqual(['a']);
+  });
+
+  test('is listed once more when it told of one while a list was being read', async () => {
+    const { clock, lists, changed, show, tell, whileListing } = watched();
+    await clock.advance(1_000);
+    whileListing(() => {
+      whileListing(() => {});
+      show(machine('a', 'running'));
+      tell();
+    });
+    tell();
+    await clock.advance(1_000);
+    expect(lists()).toBe(3);
     expect(changed).toEqual(['a']);
   });
 

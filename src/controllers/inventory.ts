@@ -68,6 +68,8 @@ export class RegionInventory {
   readonly #absences = new Map<string, number>();
   #readAt: number | undefined;
   #nextAt = 0;
+  /** Something changed since the newest reading began: that may have been too early to show it. */
+  #hinted = false;
   #failures = 0;
   #failure: unknown;
   #reading: Promise<void> | undefined;
@@ -181,6 +183,7 @@ export class RegionInventory {
   async heed(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const soon = () => {
+      this.#hinted = true;
       this.#nextAt = Math.min(this.#nextAt, clock.monotonic() + hintMs);
     };
     while (!signal.aborted) {
@@ -216,6 +219,7 @@ export class RegionInventory {
     const { clock, logger, metrics, busyMs, restMs, onRead } = this.#options;
     const { cloud } = this;
     const startedAt = clock.monotonic();
+    this.#hinted = false;
     const [opener] = this.#openers.values();
     if (opener === undefined) return;
     try {
@@ -236,8 +240,8 @@ export class RegionInventory {
         logger.warn({ region: this.key, error: describeError(error) }, 'machines could not be listed');
     }
     const pause = this.#underWay.size > 0 || this.#readAt === undefined ? busyMs : restMs;
-    this.#nextAt =
-      clock.monotonic() + Math.min(pause * 2 ** Math.min(this.#failures, 6), Math.max(restMs, busyMs));
+    const nextMs = Math.min(pause * 2 ** Math.min(this.#failures, 6), Math.max(restMs, busyMs));
+    this.#nextAt = clock.monotonic() + (this.#hinted && this.#failures === 0 ? hintMs : nextMs);
   }
 
   /** What one credential was refused, the next may be allowed. */
