@@ -148,7 +148,7 @@ export async function setStage(gate: PatchGate): Promise<Stage> {
       await eventually(
         () => getObject(network),
         (found) => found !== undefined && isReady(found, replicas),
-        { withinMs: 110_000, what: `Network Ready with ${replicas} Nodes` },
+        { withinMs: 240_000, what: `Network Ready with ${replicas} Nodes` },
       );
     },
     nodes: () => listObjects(`${own}/nodes`),
@@ -170,7 +170,7 @@ export async function setStage(gate: PatchGate): Promise<Stage> {
         await eventually(
           () => getObject(path),
           (found) => found === undefined,
-          { withinMs: 110_000, what: `absence of ${path}` },
+          { withinMs: 240_000, what: `absence of ${path}` },
         );
     },
   };

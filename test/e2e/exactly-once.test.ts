@@ -72,7 +72,7 @@ test('an operator killed 20 times with a record or a call open makes one machine
   expect(killer.kills.filter(({ wasAlive, wasOpen }) => !wasAlive || !wasOpen)).toEqual([]);
   expect(new Set(killer.kills.map(({ pid }) => pid)).size).toBe(20);
   expect(stage.mostMachinesOfANode()).toBe(1);
-}, 300_000);
+}, 480_000);
 
 test('two operators at once without leader election make one machine per Node, and leave none', async () => {
   const stage = await setStage(async (_, forward) => {
@@ -98,4 +98,4 @@ test('two operators at once without leader election make one machine per Node, a
   expect(leftOvers(stage)).toEqual([]);
   expect(await stage.nodes()).toEqual([]);
   expect(stage.mostMachinesOfANode()).toBe(1);
-}, 300_000);
+}, 480_000);
