@@ -19,6 +19,8 @@ export interface BalancerDetail {
   readonly config: string;
   /** Undefined when it did not answer. */
   readonly stats?: readonly ServerStats[];
+  /** Some server has not been asked since the last reload. */
+  readonly checking: boolean;
   /** Ids of machines that left it and may still have connections. */
   readonly draining: readonly string[];
 }

@@ -11,6 +11,7 @@ import { firstFile } from '../tar.ts';
 import { FILES, readConfig, statsCommand } from './config.ts';
 import type { BalancerDetail } from './found.ts';
 import { createPart, type Part } from './part.ts';
+import { rememberUp } from './remember.ts';
 
 export interface Snapshot {
   /** All with our cluster label, in any state. */
@@ -65,6 +66,7 @@ export function createSnapshot({ sdk, cluster, now, closed }: SnapshotOptions): 
     const known = balancers.get(id);
     if (known !== undefined) return known;
     const leaving: Balancer['leaving'] = new Map();
+    const remembering = rememberUp();
     const detail = createPart({
       now,
       closed,
@@ -74,12 +76,13 @@ export function createSnapshot({ sdk, cluster, now, closed }: SnapshotOptions): 
         const stats = statsPort === undefined ? undefined : await readStats(sdk, id, statsPort, asker);
         return {
           config,
-          ...(stats === undefined ? {} : { stats }),
+          ...(stats === undefined ? {} : { stats: remembering(stats) }),
+          checking: stats?.some(({ status }) => status === 'checking') ?? false,
           draining: await stillDraining(id, leaving, asker),
         };
       },
-      moving: ({ stats, draining }) =>
-        draining.length > 0 || stats === undefined || stats.some(({ status }) => status !== 'up'),
+      moving: ({ stats, checking, draining }) =>
+        draining.length > 0 || checking || stats === undefined || stats.some(({ status }) => status !== 'up'),
     });
     const balancer = { detail, leaving };
     balancers.set(id, balancer);
