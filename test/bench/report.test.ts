@@ -8,6 +8,8 @@ test('a bar is met by the very figure, and missed by more or by no figure at all
   expect(missed({ ...figure, value: 60 })).toBe(false);
   expect(missed({ ...figure, value: 60.1 })).toBe(true);
   expect(missed({ ...figure, value: Number.NaN })).toBe(true);
+  const least = { what: 'ratio', unit: '', floor: 0.95 };
+  expect([0.95, 0.949, Number.NaN].map((value) => missed({ ...least, value }))).toEqual([false, true, true]);
   expect(missed({ what: 'told only', unit: 's', value: 1e9 })).toBe(false);
 });
 
@@ -17,12 +19,14 @@ test('prints each figure beside its bar', () => {
       { what: 'apply to Ready', value: 41.26, unit: 's', bar: 60 },
       { what: 'AWS calls per Node', value: 0.2, unit: '', bar: 0.1, note: 'ec2:RunInstances 200' },
       { what: 'deletion', value: 30, unit: 's' },
+      { what: 'calls/s', value: 0.97, unit: '', floor: 0.95 },
     ]),
   ).toEqual([
     'WHAT                 BAR       FIGURE            NOTE',
     'apply to Ready       <= 60 s   41.3 s   ok',
     'AWS calls per Node   <= 0.1    0.200    MISSED   ec2:RunInstances 200',
     'deletion                       30 s',
+    'calls/s              >= 0.95   0.970    ok',
   ]);
 });
 

@@ -7,22 +7,30 @@ export interface Figure {
   readonly unit: string;
   /** The most that is allowed. */
   readonly bar?: number;
+  /** The least that is allowed. */
+  readonly floor?: number;
   readonly note?: string;
 }
 
-export const missed = ({ value, bar }: Figure): boolean => bar !== undefined && !(value <= bar);
+export const missed = ({ value, bar, floor }: Figure): boolean =>
+  (bar !== undefined && !(value <= bar)) || (floor !== undefined && !(value >= floor));
 
 export function renderFigures(figures: readonly Figure[]): string[] {
   return columns([
     ['WHAT', 'BAR', 'FIGURE', '', 'NOTE'],
     ...figures.map((figure) => [
       figure.what,
-      figure.bar === undefined ? '' : `<= ${figure.bar} ${figure.unit}`.trimEnd(),
+      barOf(figure),
       `${number(figure.value)} ${figure.unit}`.trimEnd(),
-      figure.bar === undefined ? '' : missed(figure) ? 'MISSED' : 'ok',
+      barOf(figure) === '' ? '' : missed(figure) ? 'MISSED' : 'ok',
       figure.note ?? '',
     ]),
   ]);
+}
+
+function barOf({ bar, floor, unit }: Figure): string {
+  if (bar !== undefined) return `<= ${bar} ${unit}`.trimEnd();
+  return floor === undefined ? '' : `>= ${floor} ${unit}`.trimEnd();
 }
 
 function number(value: number): string {
