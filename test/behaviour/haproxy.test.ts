@@ -239,7 +239,6 @@ describe.skipIf(!haproxyPath())('a real HAProxy', () => {
       await callers.answeredMore(2_000);
       await callers.stop();
       expect(callers.failures.length).toBeLessThanOrEqual(8);
-      expect(callers.longestGapMs()).toBeLessThan(2_000);
       // Requests find it out by themselves. Open TCP connections are somewhere else by now, and ask no more.
       if (protocol === 'HTTP') await haproxy.sees('a', 'down');
     },
@@ -257,7 +256,6 @@ describe.skipIf(!haproxyPath())('a real HAProxy', () => {
     await callers.answeredMore(300);
     await callers.stop();
     expect(callers.failures).toEqual([]);
-    expect(callers.longestGapMs()).toBeLessThan(1_000);
     expect(callers.answers.get('d')).toBeGreaterThan(0);
   });
 

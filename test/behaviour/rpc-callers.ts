@@ -5,8 +5,6 @@ export interface Callers {
   /** Answers so far, by the node that gave them. */
   readonly answers: ReadonlyMap<string, number>;
   readonly failures: readonly string[];
-  /** The longest time between two answers to all of them together. */
-  longestGapMs(): number;
   answered(): number;
   /** Resolves when that many more were answered. */
   answeredMore(count: number): Promise<void>;
@@ -20,8 +18,6 @@ export function startCallers(port: number, count: number): Callers {
   const failures: string[] = [];
   const waiting = new Set<() => void>();
   let answered = 0;
-  let lastAt = performance.now();
-  let longestGapMs = 0;
   let stopped = false;
 
   const loop = async () => {
@@ -30,9 +26,6 @@ export function startCallers(port: number, count: number): Callers {
         const name = await call(port, agent);
         answers.set(name, (answers.get(name) ?? 0) + 1);
         answered++;
-        const now = performance.now();
-        longestGapMs = Math.max(longestGapMs, now - lastAt);
-        lastAt = now;
         for (const look of waiting) {
           look();
         }
@@ -45,7 +38,6 @@ export function startCallers(port: number, count: number): Callers {
   return {
     answers,
     failures,
-    longestGapMs: () => Math.max(longestGapMs, performance.now() - lastAt),
     answered: () => answered,
     answeredMore: (more) => {
       const goal = answered + more;
