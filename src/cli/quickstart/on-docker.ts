@@ -32,11 +32,13 @@ export async function startOnDocker({
     bringImages({ socketPath, wanted: fit.images, progress }),
   );
   if (!engine.isOwn) stack.defer(() => removeMade(socketPath, images));
-  const cluster = await startCluster({ run, userAgent: 'peerage-quickstart', onLoss });
-  const label = `${clusterTag}=${await readClusterId(cluster.kube)}`;
+  let label: string | undefined;
   // Whatever the operator had no time for. An engine of our own goes with all that it has.
-  if (!engine.isOwn) stack.defer(async () => void (await removeBelongings(socketPath, label)));
+  if (!engine.isOwn) stack.defer(async () => void (label && (await removeBelongings(socketPath, label))));
+  const cluster = await startCluster({ run, userAgent: 'peerage-quickstart', onLoss });
   stack.defer(() => cluster.stop());
+  const ours = `${clusterTag}=${await readClusterId(cluster.kube)}`;
+  label = ours;
   const port = (await isFree(fit.port)) ? fit.port : await freePort();
   const host = `unix://${socketPath}`;
   const { text, changes } = fitTo(asWritten.text, { host, images, port });
@@ -50,7 +52,7 @@ export async function startOnDocker({
       const curl = curlOf(`http://${endpoint}`, 'eth_chainId');
       return [`$ ${spell(curl)}`, await runCurl(curl, signal)];
     },
-    left: async () => (await belongings(socketPath, label)).map(({ kind, name }) => `${kind} ${name}`),
+    left: async () => (await belongings(socketPath, ours)).map(({ kind, name }) => `${kind} ${name}`),
     limits: [noPods],
     hints: [`docker -H ${host} ps`, 'npm run peerage -- logs NODE -f'],
     stop: () => lifetime.disposeAsync(),

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { askEngine } from './engine-api.ts';
 
@@ -32,8 +33,20 @@ export async function belongings(socketPath: string, label: string): Promise<rea
   ];
 }
 
-/** Removes all of them at once, running or not. What cannot be removed stays, and is told. */
+const attempts = 10;
+const pauseMs = 300;
+
+/** Removes all of them, running or not. What cannot be removed stays, and is told. */
 export async function removeBelongings(socketPath: string, label: string): Promise<readonly string[]> {
+  for (let attempt = 1; ; attempt++) {
+    const refused = await removeOnce(socketPath, label);
+    if (refused.length === 0 || attempt === attempts) return refused;
+    // A network is in use for a moment longer than the containers in it are there.
+    await delay(pauseMs);
+  }
+}
+
+async function removeOnce(socketPath: string, label: string): Promise<readonly string[]> {
   const refused: string[] = [];
   for (const { kind, name } of await belongings(socketPath, label)) {
     const path = `/${kind}s/${encodeURIComponent(name)}${kind === 'container' ? '?force=1&v=1' : ''}`;
