@@ -54,8 +54,7 @@ export function createWaking(
     const isLeaving =
       now === undefined || now.metadata.deletionTimestamp !== before?.metadata.deletionTimestamp;
     const isHeldOtherwise = (now && holdOf(now)) !== (before && holdOf(before));
-    if (isLeaving || isAsked(now, before) || isAskedOtherwise || isHeldOtherwise)
-      waking.nodesOf(key);
+    if (isLeaving || isAsked(now, before) || isAskedOtherwise || isHeldOtherwise) waking.nodesOf(key);
   });
   nodes.onChange(({ key, type, now, before }) => {
     if (isAsked(now, before)) onAsked();
