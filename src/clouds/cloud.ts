@@ -325,7 +325,7 @@ export interface LogOptions {
   readonly follow: boolean;
   /** Milliseconds since the epoch. Absent: from the beginning. */
   readonly since?: number;
-  /** At most so many lines, the last ones. */
+  /** At most so many lines of both outputs together, the last ones. */
   readonly tail?: number;
 }
 
