@@ -97,7 +97,7 @@ export const secretDelivery = z
   .enum(['None', 'UserData'])
   .default('None')
   .describe(
-    'How values of Secrets reach a machine. `None`: they do not, and a client that needs one is not launched. `UserData`: in plain text in the data the machine boots with, which everybody who may describe or enter the machine can read.',
+    'How values of Secrets reach a machine that boots from user data, as on AWS. `None`: they do not, and a client that needs one is not launched there. `UserData`: in plain text in that data, which everybody who may describe or enter the machine can read. A container on Docker has no user data: it gets them in its environment and its files, whatever is said here.',
   );
 
 export const role = z

@@ -38,7 +38,7 @@ export const REASONS = {
   SecretNotFound: 'The Secret does not exist.',
   SecretKeyMissing: 'The Secret lacks a key, or the key is empty.',
   SecretDeliveryRequired:
-    'A variable, a file or a registry login comes from a Secret and secretDelivery is None.',
+    'A variable, a file or a registry login comes from a Secret, the machine has user data, and secretDelivery is None.',
   UserDataTooLarge: 'What the machine boots with exceeds what the cloud takes.',
   Unauthorized: 'The cloud refuses the identity, or what it wants to do.',
   InvalidRequest: 'The cloud says that what it was asked for is wrong; tried again slowly.',

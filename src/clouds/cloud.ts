@@ -402,8 +402,11 @@ export interface Cloud {
    * gone.
    */
   readonly readsLag: boolean;
-  /** Whether each machine fetches its image by itself, so that logins of registries have to reach it. */
-  readonly pullsItself: boolean;
+  /**
+   * Whether its machines boot from data that everybody who may describe them can read. Then values of Secrets, and the logins
+   * a machine fetches its image with, travel in it, and only with `secretDelivery: UserData`.
+   */
+  readonly hasUserData: boolean;
   /** Members of `placement` that need no new machine when they change. */
   readonly mutable: readonly string[];
   /** The provider's published limits, per account and region. */

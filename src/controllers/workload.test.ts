@@ -84,9 +84,12 @@ test.for([
   },
 );
 
-test('a login that the machine does not need may be used without that', async () => {
-  const { reader } = secretsWith('keys', { '.dockerconfigjson': '{}' });
-  const workload = await workloadOf(nodeOf(logins, 'None'), reader, signal, { machinePulls: false });
+test('where machines have no user data, nothing has to be said about it', async () => {
+  const { reader } = secretsWith('keys', { a: 'x', '.dockerconfigjson': '{}' });
+  const client = { env, files: [{ path: '/a', valueFrom: env[0]?.valueFrom }], ...logins };
+  const workload = await workloadOf(nodeOf(client, 'None'), reader, signal, { hasUserData: false });
+  expect(workload.secrets.map(({ value }) => value.reveal())).toEqual(['x']);
+  expect(workload.secretFiles.map(({ content }) => content.reveal())).toEqual(['x']);
   expect(workload.registryLogins?.reveal()).toBe('{}');
 });
 

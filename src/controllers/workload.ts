@@ -9,33 +9,33 @@ import { CredentialTrouble } from './trouble.ts';
 export interface WorkloadOptions {
   /** What the Nodes of the launch learn of the others; absent when their Network has no `peering`. */
   readonly peers?: PeerLists;
-  /** Whether the machine fetches the image by itself, so that logins of registries have to reach it. Default true. */
-  readonly machinePulls?: boolean;
+  /** Whether what comes out of Secrets travels in data that others can read. Default true. */
+  readonly hasUserData?: boolean;
 }
 
 /**
- * What runs on the machines of a launch; `node` stands for all of them, as they are of one revision. Values of Secrets are
- * read only with `secretDelivery: UserData`; without it a client that needs one cannot be launched.
+ * What runs on the machines of a launch; `node` stands for all of them, as they are of one revision. Where machines have user
+ * data, values of Secrets are read only with `secretDelivery: UserData`; without it a client that needs one cannot be
+ * launched.
  */
 export async function workloadOf(
   node: Node,
   secrets: SecretReader,
   signal: AbortSignal,
-  { peers, machinePulls = true }: WorkloadOptions = {},
+  { peers, hasUserData = true }: WorkloadOptions = {},
 ): Promise<Workload> {
   const { client, init, secretDelivery } = node.spec;
   const { namespace } = node.metadata;
   const logins = loginsOf(client);
-  const reachMachine = [...secretsOf(client), ...(logins && machinePulls ? [logins] : [])];
-  const [first] = reachMachine;
-  if (first !== undefined && secretDelivery !== 'UserData')
+  const needs = [...secretsOf(client), ...(logins ? [logins] : [])];
+  const [first] = needs;
+  if (first !== undefined && hasUserData && secretDelivery !== 'UserData')
     throw new CredentialTrouble(
       'SecretDeliveryRequired',
       `${first.field} comes from a Secret: set spec.secretDelivery to UserData, by which it stands in plain text in what the machine boots with, or take it out`,
     );
   const values = new Map<string, Secret>();
-  for (const need of [...secretsOf(client), ...(logins ? [logins] : [])])
-    values.set(keyOf(need), await readValue(need, namespace, secrets, signal));
+  for (const need of needs) values.set(keyOf(need), await readValue(need, namespace, secrets, signal));
   return buildWorkload({
     client,
     ...(init !== undefined && { init }),

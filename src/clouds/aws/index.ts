@@ -10,7 +10,7 @@ export const aws: Cloud = {
   placement: awsPlacement,
   credential: awsCredential,
   readsLag: true,
-  pullsItself: true,
+  hasUserData: true,
   // Where machines stand, and what else carries the tags, decides about the next machine only; certificates are none of theirs.
   mutable: ['zones', 'tags', 'certificates'],
   limits: LIMITS,

@@ -11,7 +11,10 @@ export const docker: Cloud = {
   credential: dockerCredential,
   // An engine shows a container before it answers that it made it.
   readsLag: false,
-  pullsItself: false,
+  // The ports of a balancer are published on the engine's host.
+  balancersShareAddress: true,
+  // The engine fetches images, and is handed the environment and the files of a container.
+  hasUserData: false,
   // Labels cannot be changed, so they are those of the next container; the balancer's image is no machine's.
   mutable: ['labels', 'haproxyImage'],
   limits: LIMITS,

@@ -93,7 +93,7 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
     const node = head.parsed.value;
     const { owner, spec } = belongingOf(node, record.cluster);
     const { peers, token } = record;
-    const { pullsItself } = CLOUDS[cloud];
+    const { hasUserData } = CLOUDS[cloud];
     return {
       token,
       owner,
@@ -101,7 +101,7 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
       resolved: asJson(record.resolved),
       rows: rowsOf(record),
       workload: await workloadOf(node, secrets, signal, {
-        machinePulls: pullsItself,
+        hasUserData,
         ...(peers && { peers }),
       }),
     };

@@ -104,9 +104,9 @@ export function createLauncher(options: LauncherOptions): Launcher {
           candidates.map(({ seen }) => seen.metadata.name),
         )
       : undefined;
-    const { pullsItself } = CLOUDS[open.cloud];
+    const { hasUserData } = CLOUDS[open.cloud];
     const told = lists && { peers: lists };
-    await workloadOf(first.node, secrets, signal, { machinePulls: pullsItself, ...told });
+    await workloadOf(first.node, secrets, signal, { hasUserData, ...told });
 
     const token = newToken();
     const attempts = new Map(tickets.map(({ key, attempt }) => [key, attempt]));
