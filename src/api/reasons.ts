@@ -47,6 +47,8 @@ export const REASONS = {
   AlreadyExists: 'Something of that name exists and is not ours.',
   NetworkNotFound: 'No network to launch into: no default VPC, or no subnet by that id or tag.',
   AmbiguousNetwork: 'More than one network fits, or the subnets are of two networks.',
+  CannotShareBalancer:
+    'A placement cannot be behind the balancer of its region; the message says what keeps it apart.',
   TooFewZones: 'The balancer needs subnets in more zones.',
   QuotaExceeded: "The account's quota is used up; tried again slowly.",
   AccountChanged:
@@ -65,7 +67,8 @@ export const REASONS = {
   // It passes by itself.
   OutOfCapacity: 'The cloud has no such machine left there; the next try may go elsewhere.',
   Throttled: 'The cloud asks for fewer calls.',
-  CloudUnavailable: 'The cloud does not answer, or answers with an error of its own.',
+  CloudUnavailable:
+    'The cloud does not answer, or answers with an error of its own; Stalled when that lasts, though it may pass by itself.',
   LaunchFailed: 'A launch was refused, or its machine ended before it was Ready; the message says why.',
   MachineLost: 'The machine ended behind our back; another is launched for the Node.',
   Unhealthy: 'The machine runs, and its health check or a balancer it belongs to sees it unhealthy.',

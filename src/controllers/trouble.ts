@@ -8,8 +8,8 @@ interface Handling {
   /** Delay before the next try after the first failure, doubled with each further one up to `maxMs`. */
   readonly baseMs: number;
   readonly maxMs: number;
-  /** Only a person can mend it. */
-  readonly stalled: boolean;
+  /** Only a person can mend it. `inTheEnd`: it mostly passes by itself, and when the waits are at their longest it has not. */
+  readonly stalled: boolean | 'inTheEnd';
 }
 
 const minute = 60_000;
@@ -22,9 +22,14 @@ const HANDLING: Readonly<Record<CloudErrorCode, Handling>> = {
   quota: { reason: 'QuotaExceeded', baseMs: minute, maxMs: 10 * minute, stalled: true },
   unauthorized: { reason: 'Unauthorized', baseMs: 15_000, maxMs: 5 * minute, stalled: true },
   invalid: { reason: 'InvalidRequest', baseMs: minute, maxMs: 30 * minute, stalled: true },
-  unavailable: { reason: 'CloudUnavailable', baseMs: 1_000, maxMs: minute, stalled: false },
+  unavailable: { reason: 'CloudUnavailable', baseMs: 1_000, maxMs: minute, stalled: 'inTheEnd' },
   unsupported: { reason: 'Unsupported', baseMs: 10 * minute, maxMs: 30 * minute, stalled: true },
 };
+
+/** A cloud says so of what goes on behind the call and only takes its time: the same call is to be made again. */
+const UNDER_WAY: ReadonlyMap<string, Handling> = new Map([
+  ['ImageIsBeingPulled', { reason: 'Progressing', baseMs: 5_000, maxMs: 5_000, stalled: false }],
+]);
 
 /** Refusals that a cloud makes in its own name, before a call, and for which users have a word of their own. */
 const OWN_WORDS: ReadonlyMap<string, Reason> = new Map([
@@ -34,7 +39,9 @@ const OWN_WORDS: ReadonlyMap<string, Reason> = new Map([
   ['VpcNotFound', 'NetworkNotFound'],
   ['SubnetNotFound', 'NetworkNotFound'],
   ['NoSubnetInZone', 'NetworkNotFound'],
+  ['NetworkNotFound', 'NetworkNotFound'],
   ['AmbiguousVpc', 'AmbiguousNetwork'],
+  ['AmbiguousNetwork', 'AmbiguousNetwork'],
   ['SubnetsOfTwoVpcs', 'AmbiguousNetwork'],
   ['BalancerNeedsTwoZones', 'TooFewZones'],
 ]);
@@ -68,10 +75,17 @@ export function troubleOf(error: unknown, failures: number): Trouble | undefined
     return { reason, message, stalled: true, retryAfterMs: credentialRetryMs };
   }
   if (!(error instanceof CloudError)) return undefined;
-  const { reason, baseMs, maxMs, stalled } = HANDLING[error.code];
+  const handling = error.code === 'unavailable' ? UNDER_WAY.get(error.reason) : undefined;
+  const { reason, baseMs, maxMs, stalled } = handling ?? HANDLING[error.code];
   const retryAfterMs = Math.min(baseMs * 2 ** Math.min(failures, 20), maxMs);
-  const own = error.code === 'invalid' ? OWN_WORDS.get(error.reason) : undefined;
-  return { reason: own ?? reason, message: error.message, stalled, retryAfterMs };
+  const isRefusal = error.code === 'invalid' || error.code === 'notFound';
+  const own = isRefusal ? OWN_WORDS.get(error.reason) : undefined;
+  return {
+    reason: own ?? reason,
+    message: error.message,
+    stalled: stalled === 'inTheEnd' ? retryAfterMs === maxMs : stalled,
+    retryAfterMs,
+  };
 }
 
 /** `30 s`, `5 min`. */

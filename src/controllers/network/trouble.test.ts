@@ -249,3 +249,32 @@ test('a removal that the cloud refuses is tried again when its wait is over', as
   await bed.run(20_000);
   expect((await bed.server.networks.list()).items).toEqual([]);
 });
+
+test('a cloud that does not answer is Stalled after a while, with nothing forgotten, and heals by itself', async () => {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNetwork(networkSpec(2));
+  await bed.run(10_000);
+  const machines = [...bed.cloud.machines.keys()];
+  bed.cloud.refuse('list', 'unavailable');
+  bed.cloud.refuse('observe', 'unavailable');
+  await bed.changeNetwork({ spec: { balancer } });
+  const said = async (type: string) => conditionOf(await bed.network(), type);
+  await bed.run(40_000);
+  expect(await said('Ready')).toMatchObject({ status: 'False', reason: 'CloudUnavailable' });
+  expect(await said('Reconciling')).toMatchObject({ status: 'True' });
+  await bed.run(40_000);
+  expect(await said('Stalled')).toMatchObject({
+    status: 'True',
+    reason: 'CloudUnavailable',
+    message: 'observe refused: unavailable: told beforehand; next try in 60 s',
+  });
+  await bed.run(600_000);
+  expect(await bed.warnings()).toHaveLength(1);
+  bed.cloud.refuse('list');
+  bed.cloud.refuse('observe');
+  await bed.run(65_000);
+  expect(await said('Ready')).toMatchObject({ status: 'True' });
+  expect(await said('Stalled')).toBeUndefined();
+  expect([...bed.cloud.machines.keys()]).toEqual(machines);
+});

@@ -1,6 +1,7 @@
 /** A Node that gets no machine. */
 import { describe, expect, test } from 'vitest';
 import { ANNOTATIONS } from '../../api/names.ts';
+import { CloudError } from '../../clouds/cloud.ts';
 import { formatLaunchRecord, parseLaunchRecord } from '../../planning/launch-record.ts';
 import { conditionOf, networkSpec, setUp, type Testbed } from '../testbed.ts';
 
@@ -118,4 +119,21 @@ test('a cloud that makes one machine at a call is called for each Node, each wit
   expect(new Set(records.map((record) => record?.token)).size).toBe(3);
   for (const [position, { metadata }] of (await bed.nodes()).entries())
     expect(records[position]).toMatchObject({ index: 0, members: [metadata.name] });
+});
+
+test('an image that is being fetched is waited for however long that takes, and is no trouble', async () => {
+  const bed = await setUp({ zones: ['z1'] });
+  const underWay = { code: 'unavailable', reason: 'ImageIsBeingPulled', outcome: 'none' } as const;
+  bed.cloud.refuse('launch', () => new CloudError({ ...underWay, api: 'ImageCreate', message: '1 of 2' }));
+  bed.startOperator();
+  await bed.makeNode();
+  await bed.run(300_000);
+  const { status } = await bed.node();
+  expect(status.phase).toBe('Launching');
+  expect(status.lastError).toMatch(/ImageIsBeingPulled: 1 of 2; the same launch is repeated in 5 s$/);
+  expect(conditionOf({ status }, 'Stalled')).toBeUndefined();
+  expect(await bed.warnings()).toEqual([]);
+  bed.cloud.refuse('launch');
+  await bed.run(10_000);
+  expect(await bed.node()).toMatchObject({ status: { phase: 'Ready', attempt: 1 } });
 });
