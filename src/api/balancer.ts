@@ -1,4 +1,4 @@
-/** `balancer`: one in front of the nodes of each placement. */
+/** `balancer`: one in front of the nodes of each placement, or of each region. */
 import { z } from 'zod';
 import { CLOUDS_WITH_CERTIFICATES } from './cloud-member.ts';
 import { portName, portNumber } from './common.ts';
@@ -42,6 +42,12 @@ export const balancer = z
     type: z
       .enum(['Network', 'Application'])
       .describe('`Network` passes connections on; `Application` understands HTTP.'),
+    scope: z
+      .enum(['Placement', 'Region'])
+      .default('Placement')
+      .describe(
+        'Who shares one. `Placement`: each placement has its own. `Region`: all placements in the same region of the same account have one together, or all on the same Docker engine; they have to be in one network there. When it changes, the new balancer serves before the old one goes, except on Docker, where both would need the same ports.',
+      ),
     ports: z
       .array(port)
       .min(1)

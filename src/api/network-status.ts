@@ -49,6 +49,12 @@ const placementStatus = z.object({
       address: z.string().max(512).describe('Name that clients connect to.'),
       id: z.string().max(2048).describe("The cloud's id of it."),
       active: z.boolean().describe('Whether it takes connections.'),
+      sharedWith: z
+        .array(z.string().max(15))
+        .max(64)
+        .meta({ 'x-kubernetes-list-type': 'atomic' })
+        .exactOptional()
+        .describe('Other placements that are behind it.'),
     })
     .exactOptional()
     .describe('The load balancer.'),

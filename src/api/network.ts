@@ -80,7 +80,9 @@ export const networkSpec = z
       .describe(
         'Number of nodes in all, shared out in proportion to the replicas of the placements, the largest remainder first. Absent: their sum. This is what `kubectl scale` and autoscalers set.',
       ),
-    balancer: balancer.exactOptional().describe('Load balancer, one for each placement. Absent: none.'),
+    balancer: balancer
+      .exactOptional()
+      .describe('Load balancer, one for each placement or region. Absent: none.'),
     gateway: gateway
       .exactOptional()
       .describe(

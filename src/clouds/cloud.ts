@@ -16,8 +16,13 @@ export interface Owner {
   readonly network?: string;
   /** `namespace/name` of a standalone Node; absent for what belongs to a Network. */
   readonly node?: string;
-  /** Name of the placement; absent for a standalone Node. */
+  /** Name of the placement; absent for a standalone Node, and where there is a region. */
   readonly placement?: string;
+  /**
+   * Cloud, account and region in one text, `aws/123456789012/us-east-1`: of the balancer that all placements of a Network
+   * share there. Absent for what belongs to one placement.
+   */
+  readonly region?: string;
 }
 
 /** Tag keys that prove ownership. What lacks `cluster` is never changed or deleted. */
@@ -26,6 +31,7 @@ export const TAGS = {
   network: 'peerage-network',
   node: 'peerage-node',
   placement: 'peerage-placement',
+  region: 'peerage-region',
   launch: 'peerage-launch',
 } as const;
 
@@ -201,11 +207,16 @@ export interface Machines {
 
 // ---------------------------------------------------------------------------------------------- fabric
 
-/** Whose surroundings: one placement of a Network, or one standalone Node. */
+/**
+ * Whose surroundings: one placement of a Network, one standalone Node, or the region that placements of a Network share. In
+ * the scope of a region stands a balancer with all that is its own, and no machine: those are in the scopes of the placements.
+ */
 export interface Scope {
   readonly owner: Owner;
-  /** The cloud member of the placement or Node. */
+  /** The cloud member of the placement or Node; of those that share a region the first, which decides where one must. */
   readonly spec: unknown;
+  /** Those of the other placements that share the region: the balancer reaches them all. */
+  readonly also?: readonly unknown[];
 }
 
 export interface BalancerPort {
@@ -225,9 +236,15 @@ export interface FirewallRule {
   readonly cidrs: readonly string[];
 }
 
-/** What should stand around the machines of one scope. */
+/** What should stand around the machines of one scope. In that of a region the rules are empty: there are no machines. */
 export interface FabricWish {
   readonly scope: Scope;
+  /** A balancer in another scope that the machines here are behind, and what it has to reach. */
+  readonly servedBy?: {
+    readonly owner: Owner;
+    readonly ports: readonly BalancerPort[];
+    readonly health: { readonly port: number };
+  };
   readonly balancer?: {
     readonly type: 'Network' | 'Application';
     readonly ports: readonly BalancerPort[];
@@ -402,6 +419,11 @@ export interface Cloud {
    * gone.
    */
   readonly readsLag: boolean;
+  /**
+   * Present where balancers of one account and region stand at one address, so that a port is one balancer's: the old one
+   * has to go before another can take its place.
+   */
+  readonly balancersShareAddress?: true;
   /**
    * Whether its machines boot from data that everybody who may describe them can read. Then values of Secrets, and the logins
    * a machine fetches its image with, travel in it, and only with `secretDelivery: UserData`.

@@ -25,6 +25,7 @@ export function tagsFor({ owner, token, tags = {} }: Tagging): AwsTag[] {
     [TAGS.network]: owner.network,
     [TAGS.node]: owner.node,
     [TAGS.placement]: owner.placement,
+    [TAGS.region]: owner.region,
     [TAGS.launch]: token,
   });
   const theirs = Object.entries({ Name: nameOf(owner), ...tags }).filter(([key]) => !isReserved(key));
@@ -103,11 +104,13 @@ export function ownerOf(tags: TagList | undefined): Owner | undefined {
   const network = value(TAGS.network);
   const node = value(TAGS.node);
   const placement = value(TAGS.placement);
+  const region = value(TAGS.region);
   return {
     cluster,
     ...(network === undefined ? {} : { network }),
     ...(node === undefined ? {} : { node }),
     ...(placement === undefined ? {} : { placement }),
+    ...(region === undefined ? {} : { region }),
   };
 }
 
@@ -127,5 +130,6 @@ export function isReserved(key: string): boolean {
 
 function nameOf(owner: Owner): string {
   const object = (owner.network ?? owner.node ?? '').split('/').at(-1);
-  return [object, owner.placement].filter((part) => part !== undefined && part !== '').join('-');
+  const place = owner.placement ?? owner.region?.split('/').at(-1);
+  return [object, place].filter((part) => part !== undefined && part !== '').join('-');
 }

@@ -25,6 +25,7 @@ export function labelsFor({ owner, launch, labels = {} }: Labelling): Record<str
     [TAGS.network]: owner.network,
     [TAGS.node]: owner.node,
     [TAGS.placement]: owner.placement,
+    [TAGS.region]: owner.region,
     [TAGS.launch]: launch?.token,
     [LABELS.index]: launch === undefined ? undefined : String(launch.index),
   });
@@ -42,11 +43,13 @@ export function ownerOf(labels: LabelMap): Owner | undefined {
   const network = labels[TAGS.network];
   const node = labels[TAGS.node];
   const placement = labels[TAGS.placement];
+  const region = labels[TAGS.region];
   return {
     cluster,
     ...(network === undefined ? {} : { network }),
     ...(node === undefined ? {} : { node }),
     ...(placement === undefined ? {} : { placement }),
+    ...(region === undefined ? {} : { region }),
   };
 }
 

@@ -34,12 +34,14 @@ export function namesOf(owner: Owner): ScopeNames {
 /** Whether a resource could be ours or that of another Peerage; its tags decide. */
 export const couldBeOurs = (name: string): boolean => PATTERN.test(name);
 
-/** One text for each placement of a Network and each standalone Node of a cluster. */
-export function scopeKey(owner: Owner): string {
-  return JSON.stringify([owner.network ?? '', owner.node ?? '', owner.placement ?? '']);
+/** One text for each placement of a Network, each region that placements share, and each standalone Node of a cluster. */
+export function scopeKey({ network = '', node = '', placement = '', region }: Owner): string {
+  return JSON.stringify([network, node, placement, ...(region === undefined ? [] : [region])]);
 }
 
-/** For people: `chains/dev virginia`. */
+/** For people: `chains/dev virginia`, `chains/dev aws/123456789012/us-east-1`. */
 export function scopeName(owner: Owner): string {
-  return [owner.network ?? owner.node, owner.placement].filter((part) => part !== undefined).join(' ');
+  return [owner.network ?? owner.node, owner.placement ?? owner.region]
+    .filter((part) => part !== undefined)
+    .join(' ');
 }

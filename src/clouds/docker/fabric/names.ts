@@ -28,9 +28,9 @@ export function networkOwner({ cluster, network, node }: Owner): Owner {
   };
 }
 
-/** One text for each placement of a Network and each standalone Node of a cluster. */
-export function scopeKey(owner: Owner): string {
-  return JSON.stringify([owner.network ?? '', owner.node ?? '', owner.placement ?? '']);
+/** One text for each placement of a Network, each region that placements share, and each standalone Node of a cluster. */
+export function scopeKey({ network = '', node = '', placement = '', region }: Owner): string {
+  return JSON.stringify([network, node, placement, ...(region === undefined ? [] : [region])]);
 }
 
 /** For people: `chains/dev`. */
