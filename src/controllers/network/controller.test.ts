@@ -83,39 +83,6 @@ describe('paused', () => {
   });
 });
 
-describe('mode Plan', () => {
-  test('shows the steps and takes none', async () => {
-    const bed = await setUp();
-    bed.startOperator();
-    await bed.makeNetwork({ ...networkSpec(2), balancer, mode: 'Plan' });
-    await bed.run(120_000);
-    const { status, metadata } = await bed.network();
-    expect(conditionOf({ status }, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'PlanPending' });
-    expect(status.plan?.summary).toBe('add 2 nodes in here; 2 steps around them');
-    expect(status.plan?.steps.map(({ verb, kind }) => `${verb} ${kind}`)).toEqual([
-      'create firewall',
-      'create balancer',
-      'create Node',
-      'create Node',
-    ]);
-    expect(metadata.annotations?.['peerage.dev/placements']).toBeUndefined();
-    expect(await bed.nodes()).toEqual([]);
-    expect(new Set(bed.cloud.calls)).toEqual(new Set(['verify', 'list', 'observe']));
-  });
-
-  test('says what stands in the way of a plan', async () => {
-    const bed = await setUp({ bare: true });
-    bed.startOperator();
-    await bed.makeNetwork({ ...networkSpec(2), mode: 'Plan' });
-    await bed.run(1_000);
-    expect(conditionOf(await bed.network(), 'Stalled')).toMatchObject({ reason: 'CredentialNotFound' });
-    await bed.makeSecret();
-    await bed.makeCredential();
-    await bed.run(1_000);
-    expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ reason: 'PlanPending' });
-  });
-});
-
 describe('machines without Nodes', () => {
   const owner = { cluster: 'c1', network: 'ns/net', placement: 'here' };
 

@@ -152,6 +152,7 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
     });
     if (pods === undefined) {
       steps.push(...(await removeParts(metadata, memory, PARTS.slice(1), { dryRun, signal })));
+      if (dryRun && places.some(({ desired }) => desired > 0)) steps.push(...stepsToCome(service, memory));
     } else {
       await make('configMap', pods.configMap);
       await make('deployment', pods.deployment);
@@ -242,7 +243,7 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
 
   async function clear(seen: Seen<Network>, { dryRun, signal }: GatewayLook): Promise<GatewayReport> {
     const { metadata } = seen;
-    endpoints.delete(keyOf(metadata));
+    if (!dryRun) endpoints.delete(keyOf(metadata));
     if (metadata.annotations?.[ANNOTATIONS.gateway] === undefined) {
       memories.delete(keyOf(metadata));
       return { seen, steps: [] };
@@ -287,6 +288,13 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
       endpoints.delete(key);
     },
   };
+}
+
+/** What follows as soon as there is somebody to pass on to. */
+function stepsToCome({ metadata: { name } }: GatewayObject, { found }: Memory): readonly PlanStep[] {
+  return PARTS.slice(1)
+    .filter((part) => found[part] === undefined)
+    .map((part) => ({ ...stepOf(part, name, 'create'), waits: 'no balancer has an address yet' }));
 }
 
 const isOthers = (found: KubeObject, network: Seen<Network>['metadata']) =>

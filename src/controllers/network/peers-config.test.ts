@@ -22,16 +22,17 @@ async function alignRefused(error: KubeError) {
   };
   const seen = await makeNetwork();
   if (!seen.parsed.ok) throw new Error(seen.parsed.message);
-  const look = { listed: [], anew: false, signal: new AbortController().signal };
+  const look = { listed: [], dryRun: false, anew: false, signal: new AbortController().signal };
   return await createPeersConfigs({ client, clock: createFakeClock() }).align(seen, seen.parsed.value, look);
 }
 
 test('a namespace that goes takes no new object, and that is no trouble', async () => {
-  expect(await alignRefused(forbidden([{ reason: 'NamespaceTerminating' }]))).toBeUndefined();
+  const report = await alignRefused(forbidden([{ reason: 'NamespaceTerminating' }]));
+  expect(report).toEqual({ steps: [], peers: [] });
 });
 
 test('a right that is missing is told of, and holds up nothing else', async () => {
-  expect(await alignRefused(forbidden())).toMatchObject({
+  expect((await alignRefused(forbidden())).trouble).toMatchObject({
     reason: 'PeersForbidden',
     stalled: true,
     message: 'patch configmaps: it is forbidden',

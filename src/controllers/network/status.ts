@@ -1,16 +1,10 @@
 /** What a Network's status says. */
 import { LABELS } from '../../api/names.ts';
 import type { Network } from '../../api/network.ts';
-import {
-  MAX_PLAN_STEPS,
-  MAX_RESOURCES,
-  type NetworkStatus,
-  type PlanStep,
-} from '../../api/network-status.ts';
+import { MAX_RESOURCES, type NetworkStatus } from '../../api/network-status.ts';
 import type { Node } from '../../api/node.ts';
 import { mergePatch } from '../../kube/merge-patch.ts';
 import { type NodePlan, summarize } from '../../planning/nodes.ts';
-import type { ListedPeer } from '../../planning/peering.ts';
 import { findCondition, isConditionTrue } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
@@ -47,7 +41,7 @@ function observedAsIn(before: NetworkStatus, after: NetworkStatus): NetworkStatu
 export function tallied(
   network: Network,
   sites: readonly Site[],
-  peers: readonly ListedPeer[] | undefined,
+  peers: NetworkStatus['peers'],
 ): NetworkStatus {
   const all = sites.flatMap(({ nodes: here }) => here);
   const { name } = network.metadata;
@@ -162,41 +156,6 @@ export function standingOf({ sites, plan, missing, held, waits }: StandingFacts)
 export function troubledStanding({ reason, message, stalled, retryAfterMs }: Trouble): Standing {
   const words = `${message}; next try in ${spell(retryAfterMs)}`;
   return { kind: stalled ? 'stalled' : 'working', reason, message: words };
-}
-
-export function planStatus(plan: NodePlan, around: readonly PlanStep[]): NonNullable<NetworkStatus['plan']> {
-  const steps: PlanStep[] = [
-    ...around.map(({ verb, kind, name, because, placement, waits }) => ({
-      verb,
-      kind,
-      name,
-      because,
-      ...(placement !== undefined && { placement }),
-      ...(waits !== undefined && { waits }),
-    })),
-    ...plan.create.map(({ name, placement }) => ({
-      verb: 'create' as const,
-      kind: 'Node',
-      name,
-      placement,
-      because: 'wished for and not there',
-    })),
-    ...plan.remove.map(({ name, placement, because }) => ({
-      verb: 'delete' as const,
-      kind: 'Node',
-      name,
-      placement,
-      because,
-    })),
-    ...plan.replace.map(({ name, placement }) => ({
-      verb: 'replace' as const,
-      kind: 'Node',
-      name,
-      placement,
-      because: 'made of an earlier revision',
-    })),
-  ];
-  return { summary: summarize(plan, around.length), steps: steps.slice(0, MAX_PLAN_STEPS) };
 }
 
 /** What went wrong last with one that is tried again by itself: no capacity, too many calls, an operator that failed. */

@@ -110,13 +110,13 @@ export function createSurroundings(options: Shared, memories: Memories) {
   function clear(
     site: Site,
     goal: 'nothing' | 'released',
-    { maxAgeMs, signal }: Omit<Look, 'dryRun'>,
+    { maxAgeMs, dryRun, signal }: Look,
   ): Promise<void> {
     return withTrouble(site, async () => {
       const { place, owner, open: session } = site;
       if (session === undefined) return;
       const scope = { owner, spec: place.spec };
-      const request = { open: session, goal: { scope, goal }, maxAgeMs, dryRun: false, signal };
+      const request = { open: session, goal: { scope, goal }, maxAgeMs, dryRun, signal };
       site.aligned = await fabrics.align(request);
     });
   }

@@ -179,9 +179,9 @@ export function createNodeController(options: NodeControllerOptions) {
     const launched = record === undefined ? [] : region.launchedBy(record.token);
     const found = machinesOf(record, node.status.machine?.id, launched);
     const now: Pass = { ...begun, record, region, open, found };
+    askAfter(now);
     if (begun.hold !== undefined) return await lookOn(now);
     await removeSurplus(now);
-    askAfter(now);
     return leaving ? await takeDown(now) : await bringUp(now);
   }
 
@@ -196,11 +196,14 @@ export function createNodeController(options: NodeControllerOptions) {
   /** The mode of its Network is Plan: a machine that is there is followed, and nothing is changed. */
   async function lookOn(now: Pass): Promise<Verdict> {
     const { node, seen, found } = now;
+    const leaving = seen.metadata.deletionTimestamp !== undefined;
     const lives = found.machine !== undefined && found.machine.state !== 'failed';
-    if (lives && seen.metadata.deletionTimestamp === undefined) return await bringUp(now);
+    if (lives && !leaving) return await bringUp(now);
     const { phase: before = 'Pending' } = node.status;
     const phase = before === 'Ready' && found.machine === undefined ? 'Unhealthy' : before;
-    const message = 'the mode of its Network is Plan: nothing in the cloud is changed';
+    const message = leaving
+      ? 'it is deleted, and the mode of its Network is Plan: `mode: Apply` carries that out'
+      : 'the mode of its Network is Plan: nothing in the cloud is changed';
     return settled(phase, { kind: 'idle', reason: 'PlanPending', message });
   }
 

@@ -54,16 +54,6 @@ describe('with mode Plan', () => {
     await bed.run(60_000);
     expect(machines(bed)).toEqual(['m-1 terminated', 'm-2 running']);
   });
-
-  test('a Network that is deleted goes, with all of its machines', async () => {
-    const bed = await ready(1);
-    await bed.changeNetwork({ spec: { mode: 'Plan' } });
-    await bed.run(1_000);
-    await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
-    await bed.run(60_000);
-    expect((await bed.server.networks.list()).items).toEqual([]);
-    expect(machines(bed)).toEqual(['m-1 terminated']);
-  });
 });
 
 test.for([{ paused: true }, { mode: 'Plan' }])(
