@@ -1,6 +1,6 @@
 /** The unions over all clouds: one optional member for each, of which exactly one is set. */
 import { z } from 'zod';
-import type { Cloud } from '../clouds/cloud.ts';
+import type { Cloud, CloudRules } from '../clouds/cloud.ts';
 import { CLOUDS, type CloudName } from '../clouds/index.ts';
 
 /** Names of all clouds, in the order in which they are listed. */
@@ -45,6 +45,11 @@ export function sameOf(names: readonly string[]) {
     rule: names.map((name) => `has(self.${name}) == has(oldSelf.${name})`).join(' && '),
     message: 'the cloud cannot change',
   };
+}
+
+/** CEL: what one of the clouds has no means for. */
+export function rulesOfClouds(of: keyof CloudRules) {
+  return CLOUD_NAMES.flatMap((name) => asCloud(CLOUDS[name]).rules?.[of] ?? []);
 }
 
 /** Clouds whose placements may list `certificates` of their own, each `{port, certificateArn}`. */

@@ -8,6 +8,7 @@ import {
   exactlyOneOf,
   hasOneCloud,
   oneCloudMessage,
+  rulesOfClouds,
   sameOf,
 } from './cloud-member.ts';
 import {
@@ -57,6 +58,7 @@ const placement = z
     'x-kubernetes-validations': [
       exactlyOneOf(CLOUD_NAMES),
       { ...sameOf(CLOUD_NAMES), message: 'the cloud cannot change; add a placement under another name' },
+      ...rulesOfClouds('placement'),
     ],
   });
 
@@ -114,6 +116,7 @@ export const networkSpec = z
       ...gatewayPorts,
       ...peeringPorts,
       ...remediationHealth,
+      ...rulesOfClouds('network'),
     ],
   });
 export type NetworkSpec = DeepReadonly<z.output<typeof networkSpec>>;

@@ -1,7 +1,14 @@
 /** `Node`: exactly one machine, from request to gone. */
 import { z } from 'zod';
 import { client } from './client.ts';
-import { CLOUD_NAMES, cloudMembers, exactlyOneOf, hasOneCloud, oneCloudMessage } from './cloud-member.ts';
+import {
+  CLOUD_NAMES,
+  cloudMembers,
+  exactlyOneOf,
+  hasOneCloud,
+  oneCloudMessage,
+  rulesOfClouds,
+} from './cloud-member.ts';
 import {
   API_VERSION,
   conditions,
@@ -49,6 +56,7 @@ export const nodeSpec = z
       { rule: 'self == oldSelf', message: 'the spec of a Node cannot change; make another Node' },
       exactlyOneOf(CLOUD_NAMES),
       ...securityPorts,
+      ...rulesOfClouds('node'),
     ],
   });
 

@@ -406,6 +406,21 @@ export interface OpenOptions {
   readonly now: () => number;
 }
 
+/** CEL, and what the API server says where it does not hold. */
+export interface Rule {
+  readonly rule: string;
+  /** Of the field that is wrong, from `self`: `.docker.publish`. */
+  readonly fieldPath: string;
+  readonly message: string;
+}
+
+/** By what `self` is in them: a placement, the spec of a Network, the spec of a Node; of any cloud. */
+export interface CloudRules {
+  readonly placement: readonly Rule[];
+  readonly network: readonly Rule[];
+  readonly node: readonly Rule[];
+}
+
 /** One cloud, as listed in `clouds/index.ts`. */
 export interface Cloud {
   /** Key of its member in `placements[]`, Node and CloudCredential: `aws`. */
@@ -414,6 +429,8 @@ export interface Cloud {
   readonly placement: z.ZodType;
   /** Schema of the member in a CloudCredential. */
   readonly credential: z.ZodType;
+  /** What the cloud has no means for and that stands beside its member. Absent: nothing. */
+  readonly rules?: CloudRules;
   /**
    * Whether a list may fail to show for a while what was just made. Where it never does, a machine that is not listed is
    * gone.

@@ -1,4 +1,4 @@
-import { dockerCredentialRefusals, dockerRefusals } from './docker-cases.ts';
+import { dockerCredentialRefusals, dockerNodeRefusals, dockerRefusals } from './docker-cases.ts';
 import { gatewayRefusals } from './gateway-cases.ts';
 
 /** What the kinds refuse: by rule, how to break it, and where and with which words the server says so. */
@@ -572,6 +572,7 @@ const denied: readonly (readonly [path: string, value: unknown])[] = [
 ];
 
 export const nodeRefusals: readonly Refusal[] = [
+  ...dockerNodeRefusals,
   ['a name over 63 characters', { 'metadata.name': a(64) }, 'metadata.name', '63'],
   ['no cloud', { 'spec.aws': undefined }, 'spec', 'set exactly one cloud: aws'],
   ['no credential', { 'spec.credentialRef': undefined }, 'spec.credentialRef', 'Required'],

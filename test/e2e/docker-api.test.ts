@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { api } from '../support/api.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { credential, network } from './api-cases.ts';
-import { dockerCredentials, dockerPlacements } from './docker-cases.ts';
+import { dockerCredentials, dockerNeighbours, dockerPlacements } from './docker-cases.ts';
 
 const crds = join(import.meta.dirname, '../../crds');
 const root = '/apis/peerage.dev/v1alpha1/namespaces/default';
@@ -17,6 +17,11 @@ beforeAll(async () => {
 test.each(dockerPlacements)('a placement on Docker is taken: %j', async (docker) => {
   const placement = { name: 'local', credentialRef: { name: 'engine' }, docker };
   const object = { ...network, spec: { ...network.spec, placements: [placement] } };
+  expect(await api('POST', `${root}/networks${how}`, object)).toMatchObject({ status: 201 });
+});
+
+test.each(dockerNeighbours)('placements beside each other are taken: %j and %j', async (...placements) => {
+  const object = { ...network, spec: { ...network.spec, balancer: undefined, placements, replicas: 2 } };
   expect(await api('POST', `${root}/networks${how}`, object)).toMatchObject({ status: 201 });
 });
 

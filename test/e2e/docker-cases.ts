@@ -11,6 +11,21 @@ const inPlacement = (rule: string, docker: object, field: string, words: string)
   words,
 ];
 
+/** Beside it stands another placement, which is on AWS. */
+const onDocker = { [`${placement}.aws`]: undefined, [`${placement}.docker`]: {} };
+const besideDocker = (rule: string, changes: object, field: string, words: string): Refusal => [
+  rule,
+  { ...onDocker, ...changes },
+  field,
+  words,
+];
+const fixed = { publish: [{ port: 'p2p' }, { port: 'rpc', hostPort: 8545 }] };
+const onEngine = (name: string, docker: object = fixed) => ({
+  name,
+  credentialRef: { name: 'engine' },
+  docker,
+});
+
 const volumes = [
   { name: 'data', path: '/data' },
   { name: 'data', path: '/more' },
@@ -52,6 +67,68 @@ export const dockerRefusals: readonly Refusal[] = [
     'labels',
     'does not begin with peerage- or com.docker.',
   ),
+  besideDocker(
+    'lines of shell for a container',
+    { 'spec.init': 'true' },
+    'spec.init',
+    'put what it needs into',
+  ),
+  besideDocker(
+    'rules for what a container sends',
+    { 'spec.security.egress': [{ ports: ['p2p'], to: ['10.0.0.0/8'] }] },
+    'spec.security.egress',
+    'Docker has no rules for what containers may send',
+  ),
+  besideDocker(
+    'a balancer on Docker that ends TLS',
+    {
+      'spec.balancer.ports.0.protocol': 'TLS',
+      'spec.balancer.ports.0.certificateArn': 'arn:aws:acm:us-east-1:123456789012:certificate/x',
+    },
+    'spec.balancer.ports',
+    'a balancer on Docker speaks TCP and HTTP only',
+  ),
+  besideDocker(
+    'a balancer on Docker for datagrams',
+    { 'spec.balancer.ports.1': { port: 53, targetPort: 'disc' } },
+    'spec.balancer.ports',
+    'a balancer on Docker speaks TCP and HTTP only',
+  ),
+  besideDocker(
+    'two nodes with one port of the host',
+    { [`${placement}.docker`]: fixed, [`${placement}.replicas`]: 2 },
+    `${where}.publish`,
+    'replicas is more than 1, and only one node can have a port of the host',
+  ),
+  [
+    'more replicas than ports of hosts',
+    { 'spec.balancer': undefined, 'spec.placements': [onEngine('a')], 'spec.replicas': 2 },
+    'spec.replicas',
+    'more than one node for each placement',
+  ],
+  [
+    'two placements with one port of the same host',
+    { 'spec.balancer': undefined, 'spec.placements': [onEngine('a'), onEngine('b')] },
+    'spec.placements',
+    'two placements publish the same hostPort on the same engine',
+  ],
+];
+
+const onNode = { 'spec.aws': undefined, 'spec.docker': {} };
+
+export const dockerNodeRefusals: readonly Refusal[] = [
+  [
+    'lines of shell for a container',
+    { ...onNode, 'spec.init': 'true' },
+    'spec.init',
+    'put what it needs into',
+  ],
+  [
+    'rules for what a container sends',
+    { ...onNode, 'spec.security': { egress: [{ ports: ['p2p'], to: ['10.0.0.0/8'] }] } },
+    'spec.security.egress',
+    'Docker has no rules for what containers may send',
+  ],
 ];
 
 const inCredential = (rule: string, docker: object, field: string, words: string): Refusal => [
@@ -101,6 +178,12 @@ export const dockerPlacements: readonly object[] = [
     restartPolicy: 'OnFailure',
     labels: { team: 'chains' },
   },
+];
+/** A port of the host belongs to an engine, and nobody has it where there are no nodes. */
+export const dockerNeighbours: readonly (readonly object[])[] = [
+  [onEngine('a'), { ...onEngine('b'), credentialRef: { name: 'other' } }],
+  [onEngine('a'), onEngine('b', { publish: [{ port: 'rpc', hostPort: 8546 }, { port: 'p2p' }] })],
+  [onEngine('a'), { ...onEngine('b'), replicas: 0 }],
 ];
 export const dockerCredentials: readonly object[] = [
   { host: 'unix:///var/run/docker.sock', address: '192.0.2.7' },

@@ -3,12 +3,14 @@ import type { Cloud } from '../cloud.ts';
 import { ZONE } from './describe.ts';
 import { LIMITS } from './limits.ts';
 import { parse } from './parse.ts';
+import { dockerRules } from './rules.ts';
 import { dockerCredential, dockerPlacement } from './schema.ts';
 
 export const docker: Cloud = {
   name: 'docker',
   placement: dockerPlacement,
   credential: dockerCredential,
+  rules: dockerRules,
   // An engine shows a container before it answers that it made it.
   readsLag: false,
   // The ports of a balancer are published on the engine's host.

@@ -22,7 +22,7 @@ const publish = z.object({
     .max(65_535)
     .exactOptional()
     .describe(
-      'Port of the host, which one node can have at a time. Absent: the engine assigns one, and `status` tells it.',
+      'Port of the host, which one node can have at a time: refused where `replicas` is more than 1. Absent: the engine assigns one, and `status` tells it.',
     ),
   hostIp: z
     .string()
