@@ -25,6 +25,13 @@ test.each(dockerNeighbours)('placements beside each other are taken: %j and %j',
   expect(await api('POST', `${root}/networks${how}`, object)).toMatchObject({ status: 201 });
 });
 
+test('placements on one engine that share its balancer are taken', async () => {
+  const placements = ['a', 'b'].map((name) => ({ name, credentialRef: { name: 'engine' }, docker: {} }));
+  const balancer = { ...network.spec.balancer, scope: 'Region' };
+  const object = { ...network, spec: { ...network.spec, balancer, placements } };
+  expect(await api('POST', `${root}/networks${how}`, object)).toMatchObject({ status: 201 });
+});
+
 test.each(dockerCredentials)('an engine is taken: %j', async (docker) => {
   const object = { ...credential, spec: { docker } };
   expect(await api('POST', `${root}/cloudcredentials${how}`, object)).toMatchObject({ status: 201 });

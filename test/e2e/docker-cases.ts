@@ -107,6 +107,12 @@ export const dockerRefusals: readonly Refusal[] = [
     'more than one node for each placement',
   ],
   [
+    'two balancers with one port of the same host',
+    { 'spec.placements': [onEngine('a', {}), onEngine('b', {})] },
+    'spec.balancer.scope',
+    'two placements are on the same engine',
+  ],
+  [
     'two placements with one port of the same host',
     { 'spec.balancer': undefined, 'spec.placements': [onEngine('a'), onEngine('b')] },
     'spec.placements',

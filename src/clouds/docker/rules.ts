@@ -33,6 +33,12 @@ export const dockerRules: CloudRules = {
       fieldPath: '.balancer.ports',
       message: 'a balancer on Docker speaks TCP and HTTP only, and a placement is on it',
     },
+    {
+      rule: `!has(self.balancer) || self.balancer.scope == 'Region' || self.placements.all(p, !has(p.docker) || p.replicas == 0 || self.placements.exists_one(q, has(q.docker) && q.replicas > 0 && q.credentialRef == p.credentialRef))`,
+      fieldPath: '.balancer.scope',
+      message:
+        'two placements are on the same engine, where only one balancer can have a port: share one with scope Region',
+    },
     // More of them than placements: some placement gets two.
     {
       rule: `!has(self.replicas) || self.replicas <= size(self.placements) || self.placements.exists(p, !(${fixesPort('p')}))`,
