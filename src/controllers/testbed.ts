@@ -11,6 +11,7 @@ import { createFakeApi } from '../kube/fake-api.ts';
 import type { KubeObject, ObjectName } from '../kube/object.ts';
 import type { Resource, ResourceDefinition } from '../kube/resource.ts';
 import type { Answer, Probe } from '../probes/probe.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { createFakeClock } from '../runtime/fake-clock.ts';
 import { soleLeader } from '../runtime/leader.ts';
 import { type Logger, silentLogger } from '../runtime/logger.ts';
@@ -69,7 +70,8 @@ export async function setUp({
 } = {}) {
   const clock = createFakeClock();
   const api = createFakeApi(() => clock.now());
-  const client = overWire(api);
+  const line = { delayMs: 0 };
+  const client = overWire(api, line, clock);
   const cloud = createFakeCloud({ zones, batchLimit, now: () => clock.now() });
   const answers = new Map<string, Answer>();
   const asked: string[] = [];
@@ -85,9 +87,11 @@ export async function setUp({
     configMaps: client.resource(CONFIG_MAPS),
   };
   const errors: string[] = [];
+  const told: string[] = [];
   const metrics = createMetrics();
   const logger: Logger = {
     ...silentLogger,
+    info: ({ node, network }, message) => told.push(`${message}: ${node ?? network}`),
     error: ({ error }, message) => errors.push(`${message}: ${error}`),
   };
 
@@ -133,6 +137,8 @@ export async function setUp({
     asked,
     /** What was logged as an error. */
     errors,
+    /** What was logged of changes, with the Node or Network it befell: `node is gone: ns/lone`. */
+    told,
     startOperator,
     /** What the metric says of the fake cloud, by its other label if it has one: `{running: 1}`, `{'': 0}`. */
     async metric(name: string): Promise<Readonly<Record<string, number>>> {
@@ -142,6 +148,10 @@ export async function setUp({
       return Object.fromEntries([...found].map(([, label = '', value]) => [label, Number(value)]));
     },
     run: (ms: number) => clock.advance(ms),
+    /** From now on each change reaches the caches so much later than the one before it. */
+    delayWatches(delayMs: number): void {
+      line.delayMs = delayMs;
+    },
 
     makeSecret: (name = 'keys') => server.secrets.create({ metadata: named(name), data: dataOf('first') }),
     changeSecret: (value: string, name = 'keys') =>
@@ -221,14 +231,24 @@ function dataOf(value: string) {
   return { aws_access_key_id: Buffer.from(value).toString('base64') };
 }
 
-/** As over the wire, where what is undefined is absent. */
-function overWire(client: KubeClient): KubeClient {
+/** As over the wire, where what is undefined is absent, and where changes may be slow to arrive. */
+function overWire(client: KubeClient, line: { readonly delayMs: number }, clock: Clock): KubeClient {
   return {
     ...client,
-    resource: <T extends KubeObject>(definition: ResourceDefinition<T>) =>
-      client.resource({
+    resource<T extends KubeObject>(definition: ResourceDefinition<T>): Resource<T> {
+      const resource = client.resource({
         ...definition,
         parse: (raw) => definition.parse(JSON.parse(JSON.stringify(raw))),
-      }),
+      });
+      return {
+        ...resource,
+        async *watch(options) {
+          for await (const event of resource.watch(options)) {
+            if (line.delayMs > 0) await clock.sleep(line.delayMs, options.signal);
+            yield event;
+          }
+        },
+      };
+    },
   };
 }

@@ -1,9 +1,8 @@
 /** A Network that is deleted: its Nodes go first, then what stands around them, then the Network. */
-import { FINALIZER } from '../../api/names.ts';
 import type { Node } from '../../api/node.ts';
-import { removeFinalizer } from '../../kube/finalizer.ts';
 import { again, done, type Outcome } from '../../runtime/controller.ts';
 import { inParallel } from '../../runtime/parallel.ts';
+import { createFinish } from '../finish.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
 import type { Standing } from '../status.ts';
@@ -22,6 +21,9 @@ export function createTakeDown(
   { surroundings, tally }: { surroundings: ReturnType<typeof createSurroundings>; tally: Tally },
 ) {
   const { networks, networkResource, nodes, nodeResource, bursts, logger } = options;
+  const leave = createFinish(networks, networkResource, (network) =>
+    logger.info({ network }, 'network is gone'),
+  );
 
   async function takeDown(pass: Pass): Promise<Outcome> {
     const { key, seen, network, sites, signal } = pass;
@@ -92,10 +94,9 @@ export function createTakeDown(
     return { trouble: worstTrouble(sites), steps: sites.flatMap(({ aligned }) => aligned?.steps ?? []) };
   }
 
-  async function finish({ key, seen, sites, signal }: Pass): Promise<Outcome> {
+  async function finish({ seen, sites, signal }: Pass): Promise<Outcome> {
     for (const site of sites) surroundings.forget(site);
-    await removeFinalizer(networkResource, networks.get(key) ?? seen, FINALIZER, { signal });
-    logger.info({ network: key }, 'network is gone');
+    await leave(seen, signal);
     return done;
   }
 

@@ -1,6 +1,6 @@
 /** A Node on its way out. */
 import { describe, expect, test } from 'vitest';
-import { conditionOf, setUp, type Testbed } from '../testbed.ts';
+import { conditionOf, networkSpec, setUp, type Testbed } from '../testbed.ts';
 
 test('a machine that the cloud refuses to end is asked for again when the wait is over, ever more slowly', async () => {
   const bed = await setUp();
@@ -25,6 +25,24 @@ test('a machine that the cloud refuses to end is asked for again when the wait i
   await bed.run(30_000);
   expect((await bed.server.nodes.list()).items).toEqual([]);
   expect([...bed.cloud.machines.values()].map(({ state }) => state)).toEqual(['terminated']);
+});
+
+test('a Node that is gone is told of once, whoever else asks for it before the cache knows', async () => {
+  const bed = await setUp({ zones: ['z1'] });
+  bed.startOperator();
+  await bed.makeNetwork(networkSpec(60));
+  await bed.run(30_000);
+  await bed.server.networks.delete({ namespace: 'ns', name: 'net' });
+  bed.delayWatches(100);
+  for (let times = 0; times < 15; times += 1) {
+    await bed.ask(bed.server.networks, 'net').catch(() => {});
+    await bed.run(1_000);
+  }
+  await bed.run(60_000);
+  const gone = bed.told.filter((line) => line.startsWith('node is gone'));
+  expect(gone).toHaveLength(60);
+  expect(new Set(gone).size).toBe(60);
+  expect(bed.told.filter((line) => line.startsWith('network is gone'))).toEqual(['network is gone: ns/net']);
 });
 
 describe('a machine younger than the read-lag window', () => {

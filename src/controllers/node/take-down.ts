@@ -1,12 +1,11 @@
 /** From a machine in use to none: out of its balancer, drained, ended, and certainly gone. */
-import { FINALIZER } from '../../api/names.ts';
 import type { Node } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
-import { removeFinalizer } from '../../kube/finalizer.ts';
 import { keyOf } from '../../kube/object.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { again } from '../../runtime/controller.ts';
 import type { Backoff } from '../backoff.ts';
+import { createFinish } from '../finish.ts';
 import type { Seen } from '../kinds.ts';
 import { spell } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
@@ -27,6 +26,7 @@ const drainMarginMs = 30_000;
 export function createTakeDown(options: NodeControllerOptions, troubles: Backoff) {
   const { nodes, nodeResource, networks, fabrics, launcher, remover, releaser } = options;
   const { cluster, clock, logger } = options;
+  const leave = createFinish(nodes, nodeResource, (node) => logger.info({ node }, 'node is gone'));
 
   async function takeDown(pass: Pass): Promise<Verdict | 'gone'> {
     const { key, seen, node, region, open, record, found, signal } = pass;
@@ -184,8 +184,7 @@ export function createTakeDown(options: NodeControllerOptions, troubles: Backoff
     }
     const key = keyOf(seen.metadata);
     pass?.region.unwatch(key);
-    await removeFinalizer(nodeResource, nodes.get(key) ?? seen, FINALIZER, { signal });
-    logger.info({ node: key }, 'node is gone');
+    await leave(seen, signal);
     return 'gone';
   }
 
