@@ -16,6 +16,8 @@ export interface Removal {
 export interface Remover {
   /** Puts the machine into the next batch. The inventory shows when it has begun, and when it is done. */
   request(removal: Removal): void;
+  /** As `request`; resolves when the batch was answered: to why nothing came of it, or to undefined when it has begun. */
+  carryOut(removal: Removal): Promise<Error | undefined>;
   /** Why the last request for the machine came to nothing; told once. */
   takeFailure(id: string): Error | undefined;
 }
@@ -44,7 +46,7 @@ export function createRequests(
   what: string,
   run: (first: Removal, ids: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, Error>>,
 ): Remover {
-  const waiting = new Set<string>();
+  const waiting = new Map<string, Promise<Error | undefined>>();
   const failures = new Map<string, { readonly region: RegionInventory; readonly error: Error }>();
 
   const batcher = createBatcher<Removal, 'begun'>({
@@ -69,20 +71,31 @@ export function createRequests(
     failures.set(id, { region, error });
   }
 
+  async function add(removal: Removal): Promise<Error | undefined> {
+    const { region, id } = removal;
+    try {
+      await batcher.add(removal);
+      return undefined;
+    } catch (thrown) {
+      const error = toError(thrown);
+      noteFailure(region, id, error);
+      logger.warn({ machine: id, error: describeError(error) }, `machine could not be ${what}`);
+      onFailure(id);
+      return error;
+    } finally {
+      waiting.delete(id);
+    }
+  }
+
+  function carryOut(removal: Removal): Promise<Error | undefined> {
+    const begun = waiting.get(removal.id) ?? add(removal);
+    waiting.set(removal.id, begun);
+    return begun;
+  }
+
   return {
-    request(removal) {
-      const { region, id } = removal;
-      if (waiting.has(id)) return;
-      waiting.add(id);
-      batcher
-        .add(removal)
-        .catch((error: unknown) => {
-          noteFailure(region, id, toError(error));
-          logger.warn({ machine: id, error: describeError(error) }, `machine could not be ${what}`);
-          onFailure(id);
-        })
-        .finally(() => waiting.delete(id));
-    },
+    request: (removal) => void carryOut(removal),
+    carryOut,
     takeFailure(id) {
       const failure = failures.get(id);
       failures.delete(id);

@@ -116,6 +116,22 @@ test('what a sweep removed is told once, by name, on the CloudCredential', async
   ]);
 });
 
+test('a removal that the cloud refuses is not told as one, nor counted, until it is accepted', async () => {
+  const bed = await withRegion();
+  plant(bed, 4);
+  bed.cloud.refuse('remove', 'unauthorized');
+  await bed.run(6 * sweepMs);
+  expect(alive(bed)).toHaveLength(5);
+  expect(await bed.metric('peerage_sweep_removed_total')).toEqual({});
+  expect(await bed.warnings()).toEqual([]);
+  expect(await bed.metric('peerage_sweep_held')).toEqual({ '': 0 });
+  bed.cloud.refuse('remove');
+  await bed.run(2 * sweepMs);
+  expect(alive(bed)).toEqual(['m-1']);
+  expect(await bed.metric('peerage_sweep_removed_total')).toEqual({ '': 4 });
+  expect(await bed.warnings()).toEqual([expect.stringContaining('removed 4 without an object')]);
+});
+
 test('what a Network left behind that lost its finalizers goes with its machines', async () => {
   const bed = await withRegion();
   const [node] = await bed.nodes();

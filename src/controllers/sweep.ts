@@ -129,11 +129,11 @@ export function createSweep(options: SweepOptions) {
       listLive(nodeResource, signal),
     ]);
     const claims = claimsOf(liveNetworks, liveNodes);
-    sweepMachines(place, claims);
+    await sweepMachines(place, claims);
     await sweepFabric(place, { claims, owners: owners.filter(isOurs) }, signal);
   }
 
-  function sweepMachines({ region, open, opens, what }: Place, claims: Claims): void {
+  async function sweepMachines({ region, open, opens, what }: Place, claims: Claims): Promise<void> {
     const { machines: orphanedSince } = unclaimedIn(region);
     const now = clock.monotonic();
     removals = removals.filter((at) => now - at < hourMs);
@@ -154,8 +154,12 @@ export function createSweep(options: SweepOptions) {
         { region: region.key, held: plan.held },
         'more machines without an object than one hour may remove',
       );
-    for (const { id } of plan.remove) {
-      remover.request({ region, open, id });
+    const outcomes = await Promise.all(
+      plan.remove.map(async ({ id }) => ({ id, refusal: await remover.carryOut({ region, open, id }) })),
+    );
+    for (const { id, refusal } of outcomes) {
+      // It is tried again in the next sweep.
+      if (refusal !== undefined) continue;
       removals.push(now);
       what.push(`machine ${id}`);
       metrics.sweepRemoved.inc({ cloud });
@@ -171,7 +175,7 @@ export function createSweep(options: SweepOptions) {
     const { scopes: before } = unclaimedIn(region);
     const after = new Map<string, number>();
     unclaimed.set(region.key, { ...unclaimedIn(region), scopes: after });
-    for (const owner of owners) {
+    for (const owner of owners.toSorted(sharedLast)) {
       if ((owner.network ?? owner.node) === undefined || claims.isBacked(owner)) continue;
       const scopeKey = scopeKeyOf(owner);
       const since = before.get(scopeKey) ?? clock.monotonic();
@@ -215,4 +219,9 @@ export function createSweep(options: SweepOptions) {
   }
 
   return { run };
+}
+
+/** What placements share is referred to by what is theirs. */
+function sharedLast(a: Owner, b: Owner): number {
+  return Number(a.region !== undefined) - Number(b.region !== undefined);
 }

@@ -170,7 +170,7 @@ async function setUp(
       nodeResource,
       secrets: createSecretReader({ client: api, clock }),
       peers: { listsFor: (_, names) => network.peers && peersFrom('here', network.peers, names) },
-      remover: { request: ({ id }) => void removed.push(id), takeFailure: () => undefined },
+      remover: { request: ({ id }) => void removed.push(id) },
       cluster,
       clock,
       newToken: () => `token-${++tokens}-${clock.monotonic()}`,

@@ -9,6 +9,7 @@ import { belongingOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
 import type { Seen } from '../kinds.ts';
 import type { Peers } from '../peers.ts';
+import type { Remover } from '../remover.ts';
 import type { OpenSession } from '../sessions.ts';
 import type { Shared } from '../shared.ts';
 import { workloadOf } from '../workload.ts';
@@ -37,10 +38,8 @@ export interface Ticket {
 }
 
 export interface LauncherOptions
-  extends Pick<
-    Shared,
-    'nodes' | 'nodeResource' | 'secrets' | 'remover' | 'cluster' | 'clock' | 'logger' | 'metrics'
-  > {
+  extends Pick<Shared, 'nodes' | 'nodeResource' | 'secrets' | 'cluster' | 'clock' | 'logger' | 'metrics'> {
+  readonly remover: Pick<Remover, 'request'>;
   readonly peers: Pick<Peers, 'listsFor'>;
   /** A token nobody else makes, at most 64 ASCII characters. */
   readonly newToken: () => string;
