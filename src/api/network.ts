@@ -102,7 +102,7 @@ export const networkSpec = z
     mode: z
       .enum(['Apply', 'Plan'])
       .default('Apply')
-      .describe('`Plan`: `status.plan` says what would be done, and nothing is done.'),
+      .describe('`Plan`: `status.plan` says what would be done, and nothing is done; a deletion waits, too.'),
     paused: z
       .boolean()
       .default(false)

@@ -49,6 +49,8 @@ export const REASONS = {
   AmbiguousNetwork: 'More than one network fits, or the subnets are of two networks.',
   CannotShareBalancer:
     'A placement cannot be behind the balancer of its region; the message says what keeps it apart.',
+  NetworkChanged:
+    'The spec names another network than the one in which the machines stand, and nothing moves them; all stays as it is, and goes on when the former one is named again.',
   TooFewZones: 'The balancer needs subnets in more zones.',
   QuotaExceeded: "The account's quota is used up; tried again slowly.",
   AccountChanged:

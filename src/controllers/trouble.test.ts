@@ -31,6 +31,7 @@ test.for([
   ['notFound', 'NetworkNotFound', 'NetworkNotFound'],
   ['invalid', 'AmbiguousNetwork', 'AmbiguousNetwork'],
   ['invalid', 'NoDefaultVpc', 'NetworkNotFound'],
+  ['invalid', 'VpcChanged', 'NetworkChanged'],
   ['invalid', 'UserDataTooLarge', 'UserDataTooLarge'],
   ['notFound', 'ImageNotFound', 'NotFound'],
   ['unavailable', 'NetworkNotFound', 'CloudUnavailable'],

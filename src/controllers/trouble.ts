@@ -43,6 +43,7 @@ const OWN_WORDS: ReadonlyMap<string, Reason> = new Map([
   ['AmbiguousVpc', 'AmbiguousNetwork'],
   ['AmbiguousNetwork', 'AmbiguousNetwork'],
   ['SubnetsOfTwoVpcs', 'AmbiguousNetwork'],
+  ['VpcChanged', 'NetworkChanged'],
   ['BalancerNeedsTwoZones', 'TooFewZones'],
 ]);
 
