@@ -47,9 +47,10 @@ export function ordinalOf({
   return Number.isSafeInteger(index) && index >= 0 ? index : 0;
 }
 
-/** Names the surroundings of one placement or standalone Node. */
-export function scopeKeyOf({ network, placement, node }: Owner): string {
-  return network === undefined ? `node ${node}` : `network ${network}/${placement}`;
+/** Names the surroundings of one placement, of a region that placements share, or of a standalone Node. */
+export function scopeKeyOf({ network, placement, region, node }: Owner): string {
+  if (network === undefined) return `node ${node}`;
+  return `network ${network}/${region === undefined ? placement : `region ${region}`}`;
 }
 
 /** Key of the Network an object's labels name, whether it exists or not. */

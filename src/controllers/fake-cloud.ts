@@ -136,6 +136,7 @@ export function createFakeCloud({
 
   function view(owner: Owner): FabricView {
     const here = around.get(scopeKeyOf(owner)) ?? new Set();
+    const shared = owner.region === undefined ? '' : ' of the region';
     const members = [...(registered.get(scopeKeyOf(owner)) ?? [])];
     return {
       ageMs: 0,
@@ -143,10 +144,16 @@ export function createFakeCloud({
       ...(here.has('firewall') && {
         attachment: { zones: zones.map((zone) => ({ zone, at: zone })), firewalls: ['firewall'] },
       }),
-      ...(here.has('balancer') && { balancer: { id: 'balancer', address: 'lb.invalid', active: true } }),
+      ...(here.has('balancer') && {
+        balancer: {
+          id: `balancer ${scopeKeyOf(owner)}`,
+          address: owner.region === undefined ? 'lb.invalid' : 'region.lb.invalid',
+          active: true,
+        },
+      }),
       members: new Map(members.map((id) => [id, { health: 'healthy', pools: 1 }])),
       pools: here.has('balancer') ? 1 : 0,
-      resources: [...here].map((kind) => ({ kind, name: kind, id: kind })),
+      resources: [...here].map((kind) => ({ kind, name: kind, id: `${kind}${shared}` })),
     };
   }
 
@@ -170,7 +177,10 @@ export function createFakeCloud({
         ? removals(['balancer', 'firewall'])
         : ['balancer', 'firewall'].filter(has).map((kind) => step('release', kind, () => here.delete(kind)));
     }
-    const creates = ['firewall', ...(goal.balancer === undefined ? [] : ['balancer'])]
+    const creates = [
+      ...(goal.scope.owner.region === undefined ? ['firewall'] : []),
+      ...(goal.balancer === undefined ? [] : ['balancer']),
+    ]
       .filter((kind) => !has(kind))
       .map((kind) => step('create', kind, () => here.add(kind)));
     const wanted = goal.balancer?.members ?? [];

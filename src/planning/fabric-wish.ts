@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Client } from '../api/client.ts';
 import type { NetworkSpec } from '../api/network.ts';
 import type { Security } from '../api/security.ts';
-import type { BalancerPort, FabricWish, FirewallRule, Scope } from '../clouds/cloud.ts';
+import type { BalancerPort, FabricWish, FirewallRule, Owner, Scope } from '../clouds/cloud.ts';
 
 type Rule = NonNullable<Security['ingress']>[number] | NonNullable<Security['egress']>[number];
 
@@ -39,22 +39,52 @@ const placementCertificates = z.object({
   certificates: z.array(z.object({ port: z.int(), certificateArn: z.string() })).default([]),
 });
 
-/** `members`: ids of the machines that belong into the balancer's pools. */
-export function fabricWish(options: {
+/** Those that a placement shows, by its cloud member. */
+export function certificatesOf(
+  spec: unknown,
+): readonly { readonly port: number; readonly certificateArn: string }[] {
+  return placementCertificates.parse(spec).certificates;
+}
+
+export interface WishOptions {
   readonly scope: Scope;
   readonly spec: NetworkSpec;
+  /** Ids of the machines that belong into the balancer's pools. */
   readonly members: readonly string[];
+  /** Whether the scope has a balancer of its own. */
   readonly balanced: boolean;
-}): FabricWish {
-  const { scope, spec, members, balanced } = options;
+  /** Of a balancer in another scope that reaches the machines here. */
+  readonly servedBy?: Owner | undefined;
+}
+
+/** In the scope of a region there is nobody to be let in: the machines, and their rules, are in those of its placements. */
+export function fabricWish({ scope, spec, members, balanced, servedBy }: WishOptions): FabricWish {
   const { client, balancer } = spec;
-  const wish = { scope, ...firewallRules(spec) };
-  if (balancer === undefined || !balanced) return wish;
-  const { certificates } = placementCertificates.parse(scope.spec);
-  const ports = balancer.ports.flatMap(({ port, targetPort, protocol, certificateArn }): BalancerPort[] => {
+  const rules = scope.owner.region === undefined ? firewallRules(spec) : { ingress: [] };
+  if (balancer === undefined) return { scope, ...rules };
+  const ports = portsOf(balancer, client, scope);
+  const health = healthCheck(client, ports);
+  const { type, internal, crossZone, sourceRanges, drainSeconds } = balancer;
+  return {
+    scope,
+    ...rules,
+    ...(servedBy && { servedBy: { owner: servedBy, ports, health } }),
+    ...(balanced && {
+      balancer: { type, ports, internal, crossZone, sourceRanges, health, drainSeconds, members },
+    }),
+  };
+}
+
+function portsOf(
+  { type, ports }: NonNullable<NetworkSpec['balancer']>,
+  client: Client,
+  { spec, also = [] }: Scope,
+): readonly BalancerPort[] {
+  const certificates = [spec, ...also].flatMap(certificatesOf);
+  return ports.flatMap(({ port, targetPort, protocol, certificateArn }): BalancerPort[] => {
     const target = client.ports?.find(({ name }) => name === targetPort);
     if (target === undefined) return [];
-    const spoken = protocol ?? (balancer.type === 'Application' ? 'HTTP' : target.protocol);
+    const spoken = protocol ?? (type === 'Application' ? 'HTTP' : target.protocol);
     const own = certificates.find((one) => one.port === port)?.certificateArn;
     const certificate = own ?? certificateArn;
     // UDP may have the same port beside TLS.
@@ -68,19 +98,6 @@ export function fabricWish(options: {
       },
     ];
   });
-  return {
-    ...wish,
-    balancer: {
-      type: balancer.type,
-      ports,
-      internal: balancer.internal,
-      crossZone: balancer.crossZone,
-      sourceRanges: balancer.sourceRanges,
-      health: healthCheck(client, ports),
-      drainSeconds: balancer.drainSeconds,
-      members,
-    },
-  };
 }
 
 /** Absent `client.health`: the first TCP port that clients are sent to answers, or else the first of the client's. */

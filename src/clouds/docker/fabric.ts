@@ -68,9 +68,9 @@ export function createFabric(options: FabricOptions): Fabric<DockerFabricView, D
         ...ourContainers(snapshot, cluster).map(({ Labels }) => ownerOf(Labels)),
       ].filter((owner): owner is Owner => owner?.cluster === cluster);
       const all = new Map(owners.map((owner) => [scopeKey(owner), owner]));
-      // What a placement has, taking the placement away takes: its network is no owner beside it.
+      // What a placement has, or a region, taking that away takes: its network is no owner beside it.
       for (const owner of owners) {
-        if (owner.placement !== undefined) all.delete(scopeKey(networkOwner(owner)));
+        if ((owner.placement ?? owner.region) !== undefined) all.delete(scopeKey(networkOwner(owner)));
       }
       return Array.from(all.values());
     },

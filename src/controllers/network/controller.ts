@@ -93,8 +93,8 @@ export function createNetworkController(options: Shared) {
     const { namespace } = before.metadata;
     tellUnknownVariables(options, before, network, sites, memories.of(key));
     await Promise.all(sites.map((site) => surroundings.open(site, namespace, { anew, signal })));
-    let seen = dryRun ? before : await noteOpened(before, sites, signal);
-    await Promise.all(sites.map((site) => surroundings.align(site, network, { maxAgeMs, dryRun, signal })));
+    let seen = dryRun ? before : await noteOpened(before, network, sites, signal);
+    await surroundings.align(sites, network, { maxAgeMs, dryRun, signal });
 
     const plan = planNodes({
       network: { name: seen.metadata.name, uid: seen.metadata.uid },
@@ -157,13 +157,17 @@ export function createNetworkController(options: Shared) {
   /** Where something may be made is written down before it is made: a cloud that was never opened holds nothing. */
   async function noteOpened(
     seen: Seen<Network>,
+    { spec: { balancer } }: Network,
     sites: readonly Site[],
     signal: AbortSignal,
   ): Promise<Seen<Network>> {
     const noted = new Map(notedPlaces(seen));
-    for (const { name, place, open } of sites)
-      if (open !== undefined)
-        noted.set(name, madeIn(place, noted.get(name), { account: open.account, cluster }));
+    for (const { name, place, open } of sites) {
+      if (open === undefined) continue;
+      // Who shares a balancer is told by the account, whatever an earlier version noted.
+      const before = balancer?.scope === 'Region' ? undefined : noted.get(name);
+      noted.set(name, madeIn(place, before, { account: open.account, cluster }));
+    }
     return await annotatePlaces(networkResource, seen, noted, signal);
   }
 

@@ -6,10 +6,12 @@ import type { Seen } from '../kinds.ts';
 
 /** What is known of a Network from one pass to the next. It is lost with the process, and nothing depends on it. */
 export interface Memory {
-  /** Trouble by placement; only the pass that was due tries again. */
+  /** Trouble by placement, or scope key of a region; only the pass that was due tries again. */
   readonly troubles: Backoff;
-  /** Since when (monotonic) a placement has had no nodes, by its name. */
+  /** When (monotonic) a balancer last had nodes, or was to have: by name of the placement, or scope key of the region. */
   readonly emptySince: Map<string, number>;
+  /** Since when (monotonic) the balancer that is wished has served what another one did for a placement, by its name. */
+  readonly takenOverSince: Map<string, number>;
   /** Looks in a row that found everything at rest. */
   quietLooks: number;
   generation: number | undefined;
@@ -36,6 +38,7 @@ export function createMemories(clock: Clock): Memories {
       const fresh: Memory = {
         troubles: createBackoff(clock),
         emptySince: new Map(),
+        takenOverSince: new Map(),
         quietLooks: 0,
         generation: undefined,
         toldRevision: undefined,

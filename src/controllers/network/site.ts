@@ -36,7 +36,7 @@ export interface Site {
 }
 
 /** Why nothing more is tried for a placement in this pass. */
-interface SiteTrouble extends Trouble {
+export interface SiteTrouble extends Trouble {
   /** Until the next try. `retryAfterMs` is what the wait was at first, so that the message stays as it is. */
   readonly waitMs: number;
 }

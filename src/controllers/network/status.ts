@@ -59,15 +59,38 @@ export function tallied(
       ready: here.filter((node) => factsOf(node).ready).length,
       updated: here.filter((node) => factsOf(node).revision === revision).length,
       ...(around.network !== undefined && { network: around.network }),
-      ...(around.balancer && { balancer: { ...around.balancer } }),
+      ...(around.balancer && { balancer: withSharers(around.balancer, called, seen) }),
       ...(around.observedAt !== undefined && { observedAt: around.observedAt }),
     })),
-    resources: seen.flatMap(({ around }) => around.resources).slice(0, MAX_RESOURCES),
+    // What placements share is told once, with the first of them.
+    resources: distinct(
+      seen.flatMap(({ around }) => around.resources),
+      ({ kind, id }) => `${kind} ${id}`,
+    ).slice(0, MAX_RESOURCES),
     ...(peers && { peers }),
-    endpoints: seen.flatMap(({ around: { balancer } }) =>
-      balancer === undefined ? [] : ports.map(({ port }) => `${balancer.address}:${port}`),
-    ),
+    endpoints: distinct(
+      seen.flatMap(({ around: { balancer } }) => (balancer === undefined ? [] : [balancer])),
+      ({ id }) => id,
+    ).flatMap(({ address }) => ports.map(({ port }) => `${address}:${port}`)),
   };
+}
+
+/** The first of each. */
+function distinct<T>(all: readonly T[], keyOf: (one: T) => string): readonly T[] {
+  const first = new Map<string, T>();
+  for (const one of all) if (!first.has(keyOf(one))) first.set(keyOf(one), one);
+  return [...first.values()];
+}
+
+function withSharers(
+  { id, address, active }: NonNullable<PlacementStatus['balancer']>,
+  called: string,
+  seen: readonly { readonly site: Site; readonly around: Around }[],
+): NonNullable<PlacementStatus['balancer']> {
+  const sharedWith = seen
+    .filter(({ site, around }) => site.name !== called && around.balancer?.id === id)
+    .map(({ site }) => site.name);
+  return { address, id, active, ...(sharedWith.length > 0 && { sharedWith }) };
 }
 
 type PlacementStatus = NonNullable<NetworkStatus['placements']>[number];

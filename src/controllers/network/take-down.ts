@@ -89,7 +89,7 @@ export function createTakeDown(
     const { namespace } = seen.metadata;
     const look = { maxAgeMs: anew ? 0 : clearLookMs, dryRun, signal };
     await Promise.all(sites.map((site) => surroundings.open(site, namespace, { anew, signal })));
-    await Promise.all(sites.map((site) => surroundings.clear(site, goal, look)));
+    await surroundings.clear(sites, goal, look);
     surroundings.recover(sites);
     return { trouble: worstTrouble(sites), steps: sites.flatMap(({ aligned }) => aligned?.steps ?? []) };
   }

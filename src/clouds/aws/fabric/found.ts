@@ -120,6 +120,8 @@ export interface AwsFabricView extends FabricView {
     /** Absent while there is trouble with it. */
     readonly network?: Network;
     readonly groups: readonly Group[];
+    /** Those of the same Network in other scopes: a rule here may refer to one of them, and one of theirs to a group here. */
+    readonly neighbours: readonly Group[];
     readonly balancers: readonly FoundBalancer[];
     readonly pools: readonly FoundPool[];
     /** Names like ours on load balancers and target groups that are not this scope's. */

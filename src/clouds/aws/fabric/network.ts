@@ -39,6 +39,26 @@ export async function readNetwork(
   }
 }
 
+/** What can be reached from one balancer: all the zones, each by the first that has a subnet there, if they are in one VPC. */
+export function joinNetworks(answers: readonly NetworkAnswer[]): NetworkAnswer {
+  const [first, ...others] = answers;
+  if (first === undefined) throw new Error('a scope has at least one network');
+  return others.reduce(joinTwo, first);
+}
+
+function joinTwo(one: NetworkAnswer, other: NetworkAnswer): NetworkAnswer {
+  if ('trouble' in one) return one;
+  if ('trouble' in other) return other;
+  const { vpcId, ipv6, subnets } = one.network;
+  if (other.network.vpcId !== vpcId) {
+    const message = `what shares a balancer is in ${vpcId} and ${other.network.vpcId}; one is possible`;
+    return { trouble: new Trouble('DescribeSubnets', 'SubnetsOfTwoVpcs', message).error };
+  }
+  const more = other.network.subnets.filter(({ zone }) => !subnets.some((subnet) => subnet.zone === zone));
+  const all = [...subnets, ...more].sort((a, b) => (a.zone < b.zone ? -1 : 1));
+  return { found: one.found, network: { vpcId, ipv6: ipv6 || other.network.ipv6, subnets: all } };
+}
+
 /** Something only a person can mend; an answer, no failure. */
 class Trouble extends Error {
   readonly error: CloudError;

@@ -94,7 +94,7 @@ function compareEgress(desired: DesiredGroup, found: readonly Rule[], network: N
 
 /**
  * A group that a rule of another one refers to goes after that other; AWS refuses it otherwise. `kept`: groups that stay, whose rules are
- * brought in line by earlier steps.
+ * brought in line by earlier steps, and those of other scopes.
  */
 export function planDeleteGroups(
   behalf: { readonly owner: Behalf['owner'] },

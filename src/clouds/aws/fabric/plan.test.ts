@@ -7,7 +7,7 @@ import { planFabric } from './plan.ts';
 import { subnetCalls } from './plan-balancer.ts';
 import { EVERYTHING_IPV4, EVERYTHING_IPV6 } from './rules.ts';
 import { settingsOf } from './settings.ts';
-import { defaultEgress, desiredOf } from './wish.ts';
+import { type DesiredGroup, defaultEgress, desiredOf } from './wish.ts';
 
 const owner = { cluster: 'c', network: 'chains/dev', placement: 'virginia' };
 const names = namesOf(owner);
@@ -48,9 +48,9 @@ const { balancer: _, ...unbalanced } = wish;
 
 /** What stands when a wish has come true. */
 function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: Network } {
-  const desired = desiredOf(of, network, 'sg-balancer');
+  const desired = desiredOf(of, network, { own: 'sg-balancer', shared: 'sg-shared' });
   const tags = tagMap(standingTags({ owner, ...settingsOf(of.scope.spec) }));
-  const group = (id: string, wished: typeof desired.nodesGroup): Group => ({
+  const group = (id: string, wished: DesiredGroup): Group => ({
     id,
     name: wished.name,
     vpcId: network.vpcId,
@@ -96,9 +96,10 @@ function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: 
   return {
     network,
     groups: [
-      group('sg-nodes', desired.nodesGroup),
+      ...(desired.nodesGroup === undefined ? [] : [group('sg-nodes', desired.nodesGroup)]),
       ...(desired.balancerGroup === undefined ? [] : [group('sg-balancer', desired.balancerGroup)]),
     ],
+    neighbours: [],
     balancers: standing,
     pools,
     taken: { balancers: new Set(), pools: new Set() },
@@ -108,6 +109,7 @@ function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: 
 const empty: AwsFabricView['around'] = {
   network,
   groups: [],
+  neighbours: [],
   balancers: [],
   pools: [],
   taken: { balancers: new Set(), pools: new Set() },

@@ -13,13 +13,17 @@ import { planDeletePool, planDeregister, planPool, planRegister } from './plan-p
 import { planRelease } from './plan-release.ts';
 import { planElbTags, planGroupTags } from './plan-tags.ts';
 import { vpcChanged } from './refusals.ts';
-import { settingsOf } from './settings.ts';
+import { tagsOf } from './settings.ts';
 import { type AwsStep, type Behalf, stepOf } from './steps.ts';
 import { type Desired, desiredOf } from './wish.ts';
 
 export function planFabric(goal: FabricGoal, view: AwsFabricView): readonly AwsStep[] {
   if ('goal' in goal) {
     return goal.goal === 'nothing' ? planRemoval(goal.scope, view) : planRelease(goal.scope, view);
+  }
+  // In a region that placements share, there is nothing without a balancer.
+  if (goal.balancer === undefined && goal.scope.owner.region !== undefined) {
+    return planRemoval(goal.scope, view, 'nothing wished uses it');
   }
   const { network } = view.around;
   if (network === undefined) return planInTrouble(goal, view);
@@ -64,20 +68,27 @@ function planLeaving(wish: FabricWish, view: AwsFabricView): readonly AwsStep[] 
 }
 
 function planWish(wish: FabricWish, view: AwsFabricView, network: Network): readonly AwsStep[] {
-  const { groups, balancers, pools, taken } = view.around;
-  const { owner, spec } = wish.scope;
-  const { tags } = settingsOf(spec);
+  const { groups, neighbours, balancers, pools, taken } = view.around;
+  const { owner } = wish.scope;
+  const tags = tagsOf(wish.scope);
   const behalf: Behalf = { owner, tags: standingTags({ owner, ...(tags === undefined ? {} : { tags }) }) };
   const names = namesOf(owner);
   const groupNamed = (name: string) => groups.find((group) => group.name === name);
   const nodesGroup = groupNamed(names.nodesGroup);
   const balancerGroup = groupNamed(names.balancerGroup);
-  const desired = desiredOf(wish, network, balancerGroup?.id ?? names.balancerGroup);
+  const shared = sharedGroupOf(wish, view, network);
+  const desired = desiredOf(wish, network, {
+    own: balancerGroup?.id ?? names.balancerGroup,
+    shared: shared.id ?? shared.name,
+  });
   const standing = balancers.find((balancer) => balancer.name === names.balancer);
   const rules = {
     network,
-    names: new Map(groups.map((group) => [group.id, group.name])),
-    absent: balancerGroup === undefined ? [names.balancerGroup] : [],
+    names: new Map([...groups, ...neighbours].map((group) => [group.id, group.name])),
+    absent: [
+      ...(balancerGroup === undefined ? [names.balancerGroup] : []),
+      ...(shared.id === undefined ? [shared.name] : []),
+    ],
   };
   const surplusBalancers = balancers.filter(
     (balancer) => desired.balancer === undefined || balancer !== standing,
@@ -101,18 +112,20 @@ function planWish(wish: FabricWish, view: AwsFabricView, network: Network): read
   const keptGroups = groups.filter((group) => !surplusGroups.includes(group));
 
   return [
-    ...(nodesGroup === undefined ? [planCreate(behalf, desired.nodesGroup, network)] : []),
+    ...(nodesGroup === undefined && desired.nodesGroup !== undefined
+      ? [planCreate(behalf, desired.nodesGroup, network)]
+      : []),
     ...(desired.balancerGroup === undefined
       ? []
       : [
           ...(balancerGroup === undefined ? [planCreate(behalf, desired.balancerGroup, network)] : []),
           ...planRules(behalf, desired.balancerGroup, balancerGroup, rules),
         ]),
-    ...planRules(behalf, desired.nodesGroup, nodesGroup, rules),
+    ...(desired.nodesGroup === undefined ? [] : planRules(behalf, desired.nodesGroup, nodesGroup, rules)),
     ...surplusBalancers.flatMap((balancer) => planDeleteBalancer(behalf, balancer, 'nothing wished uses it')),
     ...balanced.steps,
     ...planDeleteGroups(behalf, surplusGroups, {
-      kept: keptGroups,
+      kept: [...keptGroups, ...neighbours],
       because: 'nothing wished uses it',
       waits: surplusBalancers.length > 0 ? 'the load balancer is still there' : undefined,
     }),
@@ -120,6 +133,17 @@ function planWish(wish: FabricWish, view: AwsFabricView, network: Network): read
     ...keptGroups.flatMap((group) => planGroupTags(behalf, group)),
     ...balanced.tags,
   ];
+}
+
+/** The group of a balancer in another scope. Its id is absent until it is made. */
+function sharedGroupOf(
+  { servedBy }: FabricWish,
+  { around: { neighbours } }: AwsFabricView,
+  { vpcId }: Network,
+): { readonly name: string; readonly id?: string } {
+  if (servedBy === undefined) return { name: '' };
+  const { balancerGroup: name } = namesOf(servedBy.owner);
+  return neighbours.find((group) => group.name === name && group.vpcId === vpcId) ?? { name };
 }
 
 /**
@@ -188,14 +212,17 @@ function planBalanced(
 }
 
 /** Balancers first, since they hold all the rest. Nobody is deregistered: the balancer goes as a whole. */
-function planRemoval(scope: Scope, view: AwsFabricView): readonly AwsStep[] {
-  const { groups, balancers, pools } = view.around;
-  const because = 'nothing is to be left';
+function planRemoval(
+  scope: Scope,
+  view: AwsFabricView,
+  because = 'nothing is to be left',
+): readonly AwsStep[] {
+  const { groups, neighbours, balancers, pools } = view.around;
   return [
     ...balancers.flatMap((balancer) => planDeleteBalancer(scope, balancer, because)),
     ...pools.map((pool) => planDeletePool(scope, pool, because, balancers)),
     ...planDeleteGroups(scope, groups, {
-      kept: [],
+      kept: neighbours,
       because,
       waits: balancers.length > 0 ? 'the load balancer is still there' : undefined,
     }),

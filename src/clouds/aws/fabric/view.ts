@@ -2,11 +2,11 @@
 import type { FabricView, MemberHealth, Scope } from '../../cloud.ts';
 import type { AwsFabricView, FoundBalancer, FoundListener, FoundPool, Group, Tags } from './found.ts';
 import { couldBeOurs, namesOf, scopeKey } from './names.ts';
-import type { NetworkAnswer } from './network.ts';
+import { joinNetworks, type NetworkAnswer } from './network.ts';
 import type { Asker } from './part.ts';
 import { listenerName } from './plan-listeners.ts';
 import { isCode, notNow } from './refusals.ts';
-import { settingsOf } from './settings.ts';
+import { allSettingsOf } from './settings.ts';
 import { candidates, type Snapshot } from './snapshot.ts';
 
 /** Brings the snapshot to the age asked for, and reads from it. */
@@ -16,12 +16,12 @@ export async function look(
   options: { readonly maxAgeMs: number; readonly asker: Asker; readonly now: () => number },
 ): Promise<AwsFabricView> {
   const { maxAgeMs, asker, now } = options;
-  const [network] = await Promise.all([
-    snapshot.network(settingsOf(scope.spec), maxAgeMs, asker),
+  const [networks] = await Promise.all([
+    Promise.all(allSettingsOf(scope).map((settings) => snapshot.network(settings, maxAgeMs, asker))),
     refreshLists(snapshot, maxAgeMs, asker),
   ]);
   await refreshDetails(snapshot, scope, maxAgeMs, asker);
-  return viewOf(snapshot, scope, network, now());
+  return viewOf(snapshot, scope, joinNetworks(networks), now());
 }
 
 /** The lists of the region, and whose each of the resources is. */
@@ -93,6 +93,14 @@ function ownedBy(snapshot: Snapshot, scope: Scope) {
   };
 }
 
+function neighboursOf(snapshot: Snapshot, { owner: { network, ...owner } }: Scope): readonly Group[] {
+  if (network === undefined) return [];
+  const key = scopeKey({ network, ...owner });
+  return Array.from(snapshot.groups.rows().values())
+    .filter(({ owner: whose }) => whose?.network === network && scopeKey(whose) !== key)
+    .sort(byName);
+}
+
 function viewOf(snapshot: Snapshot, scope: Scope, answer: NetworkAnswer, now: number): AwsFabricView {
   const owned = ownedBy(snapshot, scope);
   const tagsOf = (arn: string): Tags | undefined => snapshot.tagged.rows().get(arn)?.tags;
@@ -141,6 +149,7 @@ function viewOf(snapshot: Snapshot, scope: Scope, answer: NetworkAnswer, now: nu
     around: {
       ...(network === undefined ? {} : { network }),
       groups: owned.groups,
+      neighbours: neighboursOf(snapshot, scope),
       balancers,
       pools,
       taken: {

@@ -51,27 +51,28 @@ export interface DesiredListener {
 }
 
 export interface Desired {
-  readonly nodesGroup: DesiredGroup;
+  /** Absent in a region that placements share: the machines are in theirs. */
+  readonly nodesGroup?: DesiredGroup;
   readonly balancerGroup?: DesiredGroup;
   readonly balancer?: DesiredBalancer;
 }
 
-/** `balancerGroup`: what the rules of the nodes refer to; its name as long as it has no id. */
-export function desiredOf(wish: FabricWish, network: Network, balancerGroup: string): Desired {
-  const names = namesOf(wish.scope.owner);
-  const whose = scopeName(wish.scope.owner);
+/**
+ * What the rules of the nodes refer to: the group of the scope's own balancer, and that of the one in another scope. A name as
+ * long as there is no id.
+ */
+export interface BalancerGroups {
+  readonly own: string;
+  readonly shared: string;
+}
+
+export function desiredOf(wish: FabricWish, network: Network, groups: BalancerGroups): Desired {
+  const { owner } = wish.scope;
+  const names = namesOf(owner);
+  const whose = scopeName(owner);
   const { balancer } = wish;
   return {
-    nodesGroup: {
-      name: names.nodesGroup,
-      of: 'nodes',
-      description: describe(`Peerage ${whose}: nodes`),
-      ingress: distinct([
-        ...wishedRules(wish.ingress),
-        ...(balancer === undefined ? [] : fromBalancer(balancer, balancerGroup)),
-      ]),
-      ...(wish.egress === undefined ? {} : { egress: wishedRules(wish.egress) }),
-    },
+    ...(owner.region === undefined ? { nodesGroup: nodesGroupOf(wish, groups) } : {}),
     ...(balancer === undefined
       ? {}
       : {
@@ -92,18 +93,38 @@ export function desiredOf(wish: FabricWish, network: Network, balancerGroup: str
   };
 }
 
+function nodesGroupOf(
+  { scope, balancer, servedBy, ingress, egress }: FabricWish,
+  groups: BalancerGroups,
+): DesiredGroup {
+  return {
+    name: namesOf(scope.owner).nodesGroup,
+    of: 'nodes',
+    description: describe(`Peerage ${scopeName(scope.owner)}: nodes`),
+    ingress: distinct([
+      ...wishedRules(ingress),
+      ...(balancer === undefined ? [] : fromBalancer(balancer, groups.own)),
+      ...(servedBy === undefined ? [] : fromBalancer(servedBy, groups.shared)),
+    ]),
+    ...(egress === undefined ? {} : { egress: wishedRules(egress) }),
+  };
+}
+
 /** What a group may send when nothing is said: as AWS makes it. */
 export function defaultEgress(network: { readonly ipv6: boolean }): readonly Rule[] {
   return network.ipv6 ? [EVERYTHING_IPV4, EVERYTHING_IPV6] : [EVERYTHING_IPV4];
 }
 
 /** The traffic and the health checks, from the balancer's group and nothing else. */
-function fromBalancer(balancer: BalancerWish, group: string): readonly Rule[] {
-  const traffic = balancer.ports.map(({ targetPort, protocol }) => ({
+function fromBalancer(
+  { ports, health }: NonNullable<FabricWish['servedBy'] | FabricWish['balancer']>,
+  group: string,
+): readonly Rule[] {
+  const traffic = ports.map(({ targetPort, protocol }) => ({
     protocol: protocol === 'UDP' ? 'udp' : 'tcp',
     port: targetPort,
   }));
-  return [...traffic, { protocol: 'tcp', port: balancer.health.port }].map(({ protocol, port }) => ({
+  return [...traffic, { protocol: 'tcp', port: health.port }].map(({ protocol, port }) => ({
     protocol,
     from: port,
     to: port,

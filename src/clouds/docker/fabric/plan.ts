@@ -12,6 +12,9 @@ import { type DockerStep, stepOf } from './steps.ts';
 export function planFabric(goal: FabricGoal, view: DockerFabricView): readonly DockerStep[] {
   if ('goal' in goal)
     return goal.goal === 'nothing' ? planRemoval(goal.scope, view) : planRelease(goal.scope, view);
+  // In a region that placements share, there is nothing without a balancer; the network is theirs.
+  if (goal.balancer === undefined && goal.scope.owner.region !== undefined)
+    return planNoBalancer(goal.scope, view);
   return view.trouble === undefined ? planWish(goal, view) : [inTrouble(goal.scope, view.trouble)];
 }
 
@@ -23,15 +26,16 @@ function inTrouble(scope: Scope, trouble: CloudError): DockerStep {
 /** What the engine cannot do comes last: nothing else has to wait for a person. */
 function planWish(wish: FabricWish, view: DockerFabricView): readonly DockerStep[] {
   const { scope, balancer } = wish;
-  const because = 'nothing wished uses it';
   return [
     ...planNetwork(scope, view),
-    ...(balancer === undefined
-      ? view.around.balancers.map((found) => planDeleteBalancer(scope, found, because))
-      : planBalancer(scope, balancer, view)),
+    ...(balancer === undefined ? planNoBalancer(scope, view) : planBalancer(scope, balancer, view)),
     ...planStrays(scope, view),
     ...planRefusals(wish),
   ];
+}
+
+function planNoBalancer(scope: Scope, { around }: DockerFabricView): readonly DockerStep[] {
+  return around.balancers.map((found) => planDeleteBalancer(scope, found, 'nothing wished uses it'));
 }
 
 /** A network that the placement names is nobody's to make. */
