@@ -100,4 +100,19 @@ describe('a call to a cloud', () => {
     expect(await late).toMatchObject({ code: 'throttled', outcome: 'none', reason: 'BudgetExceeded' });
     expect(sent).toBe(2);
   });
+
+  test('has a minute, and leaves no timer behind when it takes less', async () => {
+    expect(await gate()(launch, send)).toBe('answer');
+    expect(clock.pending()).toBe(0);
+    const slow = gate()(launch, (signal) => {
+      const { promise, reject } = Promise.withResolvers<string>();
+      signal.addEventListener('abort', () => reject(signal.reason));
+      return promise;
+    }).catch((error: unknown) => error);
+    await clock.advance(60_000);
+    expect(await Promise.race([slow, 'still waiting'])).toMatchObject({
+      message: 'Launch: deadline of 60 s passed',
+    });
+    expect(clock.pending()).toBe(0);
+  });
 });

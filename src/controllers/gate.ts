@@ -1,6 +1,7 @@
 import { type CallGate, CloudError, type GatedCall } from '../clouds/cloud.ts';
 import { BudgetExceeded, type Budgets } from '../runtime/budgets.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import type { Leadership } from '../runtime/leader.ts';
 import type { Metrics } from '../telemetry.ts';
 
@@ -67,7 +68,7 @@ export function createGate(options: GateOptions): CallGate {
     const startedAt = clock.monotonic();
     let code = 'ok';
     try {
-      return await run(AbortSignal.any([signal, AbortSignal.timeout(callDeadlineMs)]));
+      return await withDeadline({ signal, deadlineMs: callDeadlineMs, clock, what: api }, run);
     } catch (error) {
       code = error instanceof CloudError ? error.code : 'unknown';
       if (code === 'throttled') takeAsThrottled(call);

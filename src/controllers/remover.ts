@@ -1,5 +1,6 @@
 import { createBatcher } from '../runtime/batcher.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import { describeError, toError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RegionInventory } from './inventory.ts';
@@ -59,7 +60,10 @@ export function createRequests(
       const [first] = items;
       if (first === undefined) return [];
       const ids = items.map(({ id }) => id);
-      const refused = await run(first, ids, AbortSignal.timeout(callDeadlineMs));
+      const refused = await withDeadline(
+        { deadlineMs: callDeadlineMs, clock, what: `having machines ${what}` },
+        (signal) => run(first, ids, signal),
+      );
       return ids.map((id) => refused.get(id) ?? 'begun');
     },
   });

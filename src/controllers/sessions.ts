@@ -9,6 +9,7 @@ import { keyOf } from '../kube/object.ts';
 import type { SecretReader } from '../kube/secrets.ts';
 import { type Budgets, createBudgets } from '../runtime/budgets.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import { hash } from '../runtime/hash.ts';
 import { assertAllowed } from './allowed-namespaces.ts';
 import type { Caches } from './caches.ts';
@@ -116,6 +117,13 @@ export function createSessions(options: SessionsOptions): Sessions {
     return budgets;
   }
 
+  function ask(session: CloudSession, credential: string, signal?: AbortSignal): Promise<Identity> {
+    const what = `verifying CloudCredential ${credential}`;
+    return withDeadline({ signal, deadlineMs: verifyDeadlineMs, clock, what }, (inner) =>
+      session.verify(inner),
+    );
+  }
+
   async function entryFor(
     credential: Seen<CloudCredential>,
     region: string,
@@ -161,7 +169,7 @@ export function createSessions(options: SessionsOptions): Sessions {
           throw new CredentialTrouble('SecretKeyMissing', message, { cause });
         });
       try {
-        const identity = await session.verify(AbortSignal.timeout(verifyDeadlineMs));
+        const identity = await ask(session, key);
         budgets = budgetsOf(member.name, identity.account, region);
         const { readsLag } = cloud;
         return { credential: key, cloud: member.name, ...identity, readsLag, session };
@@ -205,7 +213,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const { said, keys } = entry;
     if (said !== undefined && clock.monotonic() - said.at < maxAgeMs) return { ...said.identity, keys };
     entry.said = undefined;
-    const identity = await session.verify(AbortSignal.any([signal, AbortSignal.timeout(verifyDeadlineMs)]));
+    const identity = await ask(session, keyOf(credential.metadata), signal);
     entry.said = { identity, at: clock.monotonic() };
     // Whoever we are by now: what is opened from here on belongs to that account.
     if (identity.account !== account) retireAll(keyOf(credential.metadata));

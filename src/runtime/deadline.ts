@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts';
 
 export interface DeadlineOptions {
-  /** Aborts the work early. */
-  readonly signal: AbortSignal;
+  /** Aborts the work early. Absent: nothing but the deadline does. */
+  readonly signal?: AbortSignal | undefined;
   readonly deadlineMs: number;
   readonly clock: Clock;
   /** What is being done, for the error: `reconciling node chains/a`. */
@@ -19,9 +19,9 @@ export async function withDeadline<T>(
 ): Promise<T> {
   // Not AbortSignal.any: that keeps a record of each short signal on the long-lived one.
   const inner = new AbortController();
-  const pass = () => inner.abort(signal.reason);
-  if (signal.aborted) pass();
-  signal.addEventListener('abort', pass, { once: true });
+  const pass = () => inner.abort(signal?.reason);
+  if (signal?.aborted) pass();
+  signal?.addEventListener('abort', pass, { once: true });
   const cancel = clock.after(deadlineMs, () => {
     inner.abort(new Error(`${what}: deadline of ${deadlineMs / 1000} s passed`));
   });
@@ -29,7 +29,7 @@ export async function withDeadline<T>(
     return await work(inner.signal);
   } finally {
     cancel();
-    signal.removeEventListener('abort', pass);
+    signal?.removeEventListener('abort', pass);
   }
 }
 

@@ -4,6 +4,7 @@ import { CloudError, type CloudErrorCode, type Json, type LaunchRequest } from '
 import { CLOUDS, type CloudName } from '../../clouds/index.ts';
 import { keyOf } from '../../kube/object.ts';
 import { type LaunchRecord, rowsOf } from '../../planning/launch-record.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import { describeError } from '../../runtime/errors.ts';
 import { belongingOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
@@ -28,7 +29,7 @@ const provesNothingMade: ReadonlySet<CloudErrorCode> = new Set(['outOfCapacity',
 const provesNothing: ReadonlySet<CloudErrorCode> = new Set(['throttled', 'unavailable', 'unauthorized']);
 
 export function createCall(options: LauncherOptions, outcomes: Outcomes) {
-  const { nodes, nodeResource, secrets, remover, wake, onLaunched, logger, metrics } = options;
+  const { nodes, nodeResource, secrets, remover, wake, onLaunched, clock, logger, metrics } = options;
 
   async function call(
     { head, record }: Committed,
@@ -40,10 +41,14 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
     outcomes.set(token, { kind: 'open' });
     const { cloud, session } = open;
     try {
-      const signal = AbortSignal.timeout(callDeadlineMs);
-      const request = await requestOf(head, record, cloud, signal);
-      outcomes.called(token);
-      const { machines, shortage, spent } = await session.machines.launch(request, signal);
+      const { machines, shortage, spent } = await withDeadline(
+        { deadlineMs: callDeadlineMs, clock, what: `launch ${token}` },
+        async (signal) => {
+          const request = await requestOf(head, record, cloud, signal);
+          outcomes.called(token);
+          return await session.machines.launch(request, signal);
+        },
+      );
       region.learn(machines);
       if (spent) outcomes.lookUp(token);
       else outcomes.set(token, { kind: 'answered', count: machines.length, ...(shortage && { shortage }) });

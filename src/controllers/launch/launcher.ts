@@ -4,6 +4,7 @@ import { CLOUDS } from '../../clouds/index.ts';
 import { keyOf } from '../../kube/object.ts';
 import { asksForPeers } from '../../planning/workload.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import { toError } from '../../runtime/errors.ts';
 import { belongingOf } from '../belonging.ts';
 import type { RegionInventory } from '../inventory.ts';
@@ -35,6 +36,12 @@ export interface Ticket {
   readonly attempt: number;
   /** Token of the record that this attempt replaces. */
   readonly former?: string;
+}
+
+/** One that is to get a machine. */
+interface Candidate {
+  readonly seen: Seen<Node>;
+  readonly node: Node;
 }
 
 export interface LauncherOptions
@@ -92,8 +99,29 @@ export function createLauncher(options: LauncherOptions): Launcher {
     const candidates = tickets.flatMap(candidateOf);
     const [first] = candidates;
     if (ticket === undefined || first === undefined) return;
-    const { region, open, attachment, zone } = ticket;
-    const signal = AbortSignal.timeout(callDeadlineMs);
+    const { region, open } = ticket;
+    const what = `preparing a launch for node ${ticket.key}`;
+    const committed = await withDeadline({ deadlineMs: callDeadlineMs, clock, what }, (signal) =>
+      prepare({ tickets, ticket, candidates, first }, signal),
+    );
+    if (committed !== undefined) await call(committed, { region, open, isRepeat: false });
+  }
+
+  /** All up to the commit. Undefined: it did not come to that, and its Nodes are woken. */
+  async function prepare(
+    {
+      tickets,
+      ticket: { open, attachment, zone },
+      candidates,
+      first,
+    }: {
+      readonly tickets: readonly Ticket[];
+      readonly ticket: Ticket;
+      readonly candidates: readonly Candidate[];
+      readonly first: Candidate;
+    },
+    signal: AbortSignal,
+  ): Promise<Committed | undefined> {
     const { spec } = belongingOf(first.node, cluster);
     const resolved = await open.session.machines.resolve(spec, attachment, zone, signal);
     // What a Secret lacks is better known before anything is written down.
@@ -129,17 +157,15 @@ export function createLauncher(options: LauncherOptions): Launcher {
       outcomes.drop(token);
       throw error;
     }
-    if (committed === undefined) {
-      // Members carry a token that no head has: their own passes void it.
-      outcomes.drop(token);
-      for (const { seen } of candidates) wake(keyOf(seen.metadata));
-      return;
-    }
-    await call(committed, { region, open, isRepeat: false });
+    if (committed !== undefined) return committed;
+    // Members carry a token that no head has: their own passes void it.
+    outcomes.drop(token);
+    for (const { seen } of candidates) wake(keyOf(seen.metadata));
+    return undefined;
   }
 
   /** None when the Node is on its way out, or its record is another than when it asked. */
-  function candidateOf({ key, former }: Ticket) {
+  function candidateOf({ key, former }: Ticket): readonly Candidate[] {
     const seen = nodes.get(key);
     if (seen === undefined || !seen.parsed.ok || seen.metadata.deletionTimestamp !== undefined) return [];
     if (isRecordUnreadable(seen)) return [];
