@@ -197,7 +197,7 @@ export const client = z
     health: health
       .exactOptional()
       .describe(
-        'When a node counts as healthy in its balancer. Absent: when the port behind the balancer opens.',
+        'When a node counts as healthy, for the operator and for its balancer. On Docker the container has it as its health check as well, as far as the tools in the image go, for `docker ps` and nothing else. Absent: in its balancer when the port behind that opens.',
       ),
   })
   .meta({ 'x-kubernetes-validations': [healthPort('tcp'), healthPort('http'), healthPort('jsonRpc')] });

@@ -131,6 +131,23 @@ export interface Attachment {
   readonly firewalls: readonly string[];
 }
 
+/** How to see from the network that a client is well. */
+export interface HealthCheck {
+  readonly protocol: 'TCP' | 'HTTP';
+  readonly port: number;
+  readonly path?: string;
+  readonly status?: number;
+  /** A JSON-RPC call that tells more, for who can make one; the others check as above. */
+  readonly call?: {
+    readonly path: string;
+    readonly method: string;
+    readonly params?: Json;
+    /** What the answer's `result` must be. Absent: any, as long as there is one. */
+    readonly result?: Json;
+  };
+  readonly intervalSeconds: number;
+}
+
 /**
  * Stand in a workload's command, args, env and files for what differs between the machines of one launch. The cloud puts
  * the row's values in their place. Private-use characters, so that no text people write has them.
@@ -158,6 +175,8 @@ export interface Workload {
     readonly protocol: 'TCP' | 'UDP';
   }[];
   readonly resources?: { readonly cpu?: string; readonly memory?: string };
+  /** What `client.health` says, for a cloud that can show it beside a machine. Whether a Node is well the operator finds out. */
+  readonly health?: HealthCheck;
   /** Own lines of shell, run once before the workload starts. */
   readonly init?: string;
 }
@@ -251,21 +270,7 @@ export interface FabricWish {
     readonly internal: boolean;
     readonly crossZone: boolean;
     readonly sourceRanges: readonly string[];
-    readonly health: {
-      readonly protocol: 'TCP' | 'HTTP';
-      readonly port: number;
-      readonly path?: string;
-      readonly status?: number;
-      /** A JSON-RPC call that tells more, for a balancer that can make one; the others check as above. */
-      readonly call?: {
-        readonly path: string;
-        readonly method: string;
-        readonly params?: Json;
-        /** What the answer's `result` must be. Absent: any, as long as there is one. */
-        readonly result?: Json;
-      };
-      readonly intervalSeconds: number;
-    };
+    readonly health: HealthCheck;
     readonly drainSeconds: number;
     /** Ids of the machines that belong into every pool; whoever is in a pool and not here is deregistered. */
     readonly members: readonly string[];

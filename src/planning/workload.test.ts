@@ -126,6 +126,27 @@ describe('the value of a Secret', () => {
   });
 });
 
+test.for([
+  [{ tcp: { port: 'rpc' } }, { protocol: 'TCP', port: 8545, intervalSeconds: 10 }],
+  [
+    { http: { port: 'rpc' }, intervalSeconds: 30 },
+    { protocol: 'HTTP', port: 8545, path: '/', status: 200, intervalSeconds: 30 },
+  ],
+  [
+    { jsonRpc: { port: 'rpc', method: 'eth_syncing', result: false } },
+    {
+      protocol: 'TCP',
+      port: 8545,
+      call: { path: '/', method: 'eth_syncing', result: false },
+      intervalSeconds: 10,
+    },
+  ],
+  [undefined, undefined],
+])('client.health is told by the number of its port: %j', ([health, expected]) => {
+  const ports = [{ name: 'rpc', port: 8545 }];
+  expect(build({ ports, ...(health && { health }) }).health).toEqual(expected);
+});
+
 test('what a client needs of Secrets is known beforehand, with the field that asks for it', () => {
   const client = clientOf({
     env: [

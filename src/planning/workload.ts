@@ -2,6 +2,7 @@
 import type { Client } from '../api/client.ts';
 import { ROW, type Workload } from '../clouds/cloud.ts';
 import { expand, referencesIn } from './expand.ts';
+import { healthCheckOf } from './health-check.ts';
 import type { PeerLists } from './peering.ts';
 
 type Hidden = Workload['secrets'][number]['value'];
@@ -89,6 +90,7 @@ export function buildWorkload({ client, init, peers, secret, hide }: WorkloadInp
   };
   const words = (list: readonly string[]) => list.map((word) => expand(word, open).text);
   const logins = loginsOf(client);
+  const health = healthCheckOf(client);
   return {
     image: client.image,
     ...(client.command && { command: words(client.command) }),
@@ -101,6 +103,7 @@ export function buildWorkload({ client, init, peers, secret, hide }: WorkloadInp
     ...(logins && { registryLogins: secret(logins) }),
     ports: client.ports ?? [],
     ...(client.resources && { resources: client.resources }),
+    ...(health && { health }),
     ...(init !== undefined && { init }),
   };
 }

@@ -6,6 +6,7 @@ import type { Images } from './images.ts';
 import { portTaken } from './ports.ts';
 import { containerOf, type WishedContainer } from './request.ts';
 import type { CallOptions, Sdk } from './sdk.ts';
+import type { Shells } from './shells.ts';
 import { launchOf, ownerOf } from './tags.ts';
 import { pack } from './tar.ts';
 import type { Turns } from './turns.ts';
@@ -13,6 +14,7 @@ import type { Turns } from './turns.ts';
 export interface LaunchOptions {
   readonly sdk: Sdk;
   readonly images: Images;
+  readonly shells: Shells;
   readonly surroundings: Surroundings;
   /** So many containers at a time. */
   readonly turns: Turns;
@@ -22,6 +24,8 @@ export interface LaunchOptions {
 
 interface Made {
   readonly id: string;
+  /** By this call, and not by an earlier one. */
+  readonly isNew: boolean;
   /** It has been started before. */
   readonly started: boolean;
 }
@@ -29,6 +33,7 @@ interface Made {
 export function createLaunch({
   sdk,
   images,
+  shells,
   surroundings,
   turns,
   onNetworkGone,
@@ -65,7 +70,7 @@ export function createLaunch({
     options: CallOptions,
   ): Promise<LaunchAnswer | 'something is not there'> {
     await refuseForeignVolumes(request, wished, options);
-    const made = await create(request, wished, options);
+    const made = await createFitting(request, wished, options);
     if (made === undefined) return 'something is not there';
     const { id, started } = made;
     // From here on there is a container: an error that is not a refusal leaves open what becomes of it.
@@ -77,6 +82,23 @@ export function createLaunch({
     return { machines: [{ ...machineInspected(found, surroundings), owner, launch }], spent: false };
   }
 
+  /** Undefined when something it needs is not there. Where no shell is, it is made without a health check, which would fail. */
+  async function createFitting(
+    request: LaunchRequest,
+    wished: WishedContainer,
+    options: CallOptions,
+  ): Promise<Made | undefined> {
+    const { Healthcheck, ...unchecked } = wished.body;
+    if (Healthcheck === undefined) return await create(request, wished, options);
+    const { image } = request.workload;
+    const known = shells.known(image);
+    const made = await create(request, known === false ? { ...wished, body: unchecked } : wished, options);
+    if (made === undefined || made.started || (made.isNew && known !== undefined)) return made;
+    if (await orUnknown(shells.look(made.id, image, options))) return made;
+    await orUnknown(orIfGone(sdk.deleteContainer(made.id, options)));
+    return await orUnknown(create(request, { ...wished, body: unchecked }, options));
+  }
+
   /** Undefined when something it needs is not there. */
   async function create(
     request: LaunchRequest,
@@ -84,7 +106,7 @@ export function createLaunch({
     options: CallOptions,
   ): Promise<Made | undefined> {
     try {
-      return { id: await sdk.createContainer(name, body, options), started: false };
+      return { id: await sdk.createContainer(name, body, options), isNew: true, started: false };
     } catch (thrown) {
       if (!(thrown instanceof CloudError)) throw thrown;
       if (thrown.code === 'notFound') return undefined;
@@ -106,7 +128,7 @@ export function createLaunch({
     const { Labels } = found.Config;
     if (launchOf(Labels)?.token !== token || ownerOf(Labels)?.cluster !== owner.cluster)
       throw nameTaken('ContainerCreate', `container ${name}`);
-    return { id: found.Id, started: found.State.Status !== 'created' };
+    return { id: found.Id, isNew: false, started: found.State.Status !== 'created' };
   }
 
   /** An engine mounts a volume that is there already, whoever made it. */

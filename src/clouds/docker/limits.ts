@@ -25,6 +25,7 @@ const CALLS = {
   ContainerRename: change,
   ContainerDelete: change,
   ContainerArchive: read,
+  ContainerArchiveInfo: read,
   ContainerLogs: read,
   PutContainerArchive: change,
   ContainerTop: read,

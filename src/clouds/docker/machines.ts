@@ -9,6 +9,7 @@ import { isOurs, releaseContainers, removeContainers } from './remove.ts';
 import { resolver } from './resolve.ts';
 import type { Filters, Sdk } from './sdk.ts';
 import type { ListedContainer } from './shapes.ts';
+import { createShells } from './shells.ts';
 import { launchOf } from './tags.ts';
 import { createTurns } from './turns.ts';
 
@@ -90,6 +91,7 @@ export function createMachines(options: MachineOptions): Machines {
   const launch = createLaunch({
     sdk,
     images,
+    shells: createShells({ sdk }),
     surroundings,
     turns,
     onNetworkGone: snapshot.networks.expire,

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type LaunchRequest, ROW, type Workload } from '../cloud.ts';
 import { containerOf } from './request.ts';
 
@@ -115,5 +115,39 @@ test('labels of the user cannot take the place of ours', () => {
     team: 'chains',
     'peerage-cluster': 'c',
     'peerage-launch': 'peerage-1234',
+  });
+});
+
+describe('a health check', () => {
+  const checkOf = (health: NonNullable<Workload['health']>) =>
+    containerOf(request({}, { health })).body.Healthcheck;
+
+  test('is asked for as often as client.health says, and run without a shell of the image in between', () => {
+    const check = checkOf({ protocol: 'TCP', port: 8545, intervalSeconds: 20 });
+    expect(check).toMatchObject({ Interval: 20e9, Retries: 3 });
+    expect(check?.Test?.slice(0, 3)).toEqual(['CMD', '/bin/sh', '-c']);
+    // 8545 as the kernel writes it.
+    expect(check?.Test?.slice(-2)).toEqual(['2161', '8545']);
+  });
+
+  test('hands over what is asked as it is: nothing of it is read by a shell', () => {
+    const path = '/a;b`c`$(d)"e\'f é';
+    const { Test = [] } = checkOf({ protocol: 'HTTP', port: 1, path, status: 204, intervalSeconds: 5 }) ?? {};
+    const [script] = Test.slice(3);
+    expect(script).not.toContain('`c`');
+    expect(Test).toContain('/a;b`c`$(d)"e\'f%20%C3%A9');
+    expect(Test).toContain('204');
+  });
+
+  test('calls with a body whose length is told in bytes', () => {
+    const call = { path: '/', method: 'ü', params: ['\u2028'] };
+    const { Test = [] } = checkOf({ protocol: 'TCP', port: 1, call, intervalSeconds: 5 }) ?? {};
+    const [, length, body = ''] = /Content-Length: (\d+)\r\n\r\n(.*)$/s.exec(Test.at(-3) ?? '') ?? [];
+    expect(Buffer.byteLength(body)).toBe(Number(length));
+    expect(JSON.parse(body)).toEqual({ jsonrpc: '2.0', id: 1, method: 'ü', params: ['\u2028'] });
+  });
+
+  test('is that of the image where nothing is said', () => {
+    expect(containerOf(request()).body).not.toHaveProperty('Healthcheck');
   });
 });

@@ -1,5 +1,6 @@
 /** A launch as the container to be made. Pure: the same launch record gives the same container. */
 import { CloudError, type LaunchRequest, ROW, type Workload } from '../cloud.ts';
+import { healthcheckOf } from './healthcheck.ts';
 import { containerName, volumeName } from './names.ts';
 import { parse } from './parse.ts';
 import type { HostPort } from './ports.ts';
@@ -68,6 +69,7 @@ export function containerOf(request: LaunchRequest): WishedContainer {
       Env: environment(workload, row).map(fill),
       Hostname: hostname(row.name),
       Labels: labels,
+      ...(workload.health === undefined ? {} : { Healthcheck: healthcheckOf(workload.health) }),
       ExposedPorts: Object.fromEntries(
         [
           ...workload.ports.map(({ port, protocol }) => `${port}/${protocol.toLowerCase()}`),

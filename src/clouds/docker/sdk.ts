@@ -43,7 +43,15 @@ export type Filters = Readonly<Record<string, string[]>>;
 
 export type ContainerBody = Pick<
   Docker.ContainerCreateOptions,
-  'Image' | 'Cmd' | 'Entrypoint' | 'Env' | 'Hostname' | 'Labels' | 'ExposedPorts' | 'NetworkingConfig'
+  | 'Image'
+  | 'Cmd'
+  | 'Entrypoint'
+  | 'Env'
+  | 'Hostname'
+  | 'Labels'
+  | 'ExposedPorts'
+  | 'Healthcheck'
+  | 'NetworkingConfig'
 > & {
   readonly HostConfig: Omit<Docker.HostConfig, 'Mounts'> & { readonly Mounts?: readonly MountBody[] };
 };
@@ -131,6 +139,17 @@ export async function createSdk({ connection, gate, closed, clock = systemClock 
         docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
       );
     },
+    /** Whether something lies at a path of a container. */
+    hasPath: (id: string, path: string, options: CallOptions): Promise<boolean> =>
+      call('ContainerArchiveInfo', options, async (docker, abortSignal) => {
+        try {
+          drop(await docker.getContainer(id).infoArchive({ path, abortSignal }));
+          return true;
+        } catch (thrown) {
+          unlessStatus(404)(thrown);
+          return false;
+        }
+      }),
     /** What lies at a path of a container, as a tar archive. */
     readArchive: (id: string, path: string, options: CallOptions): Promise<Buffer> =>
       call('ContainerArchive', options, async (docker, abortSignal) =>
