@@ -84,3 +84,23 @@ test('without one of its own, a placement shows that of the port', () => {
     ['UDP 443', undefined],
   ]);
 });
+
+test('in the scope of a region there is a balancer and nobody to be let in', () => {
+  const owner = { cluster: 'c', network: 'chains/dev', region: 'aws/123456789012/us-east-1' };
+  const open = { ...spec, security: { ingress: [{ ports: ['rpc'], from: ['0.0.0.0/0'] }], egress: [] } };
+  const scope = { owner, spec: {}, also: [{ certificates: [{ port: 443, certificateArn: here }] }] };
+  const wish = fabricWish({ scope, spec: open, members: ['i-1'], balanced: true });
+  expect(wish).toMatchObject({ scope, ingress: [], balancer: { members: ['i-1'] } });
+  expect(wish).not.toHaveProperty('egress');
+  // The certificate of whoever has one.
+  expect(wish.balancer?.ports[0]?.certificate).toBe(here);
+});
+
+test('a placement is told whose balancer reaches its machines, and where', () => {
+  const owner = { cluster: 'c', network: 'chains/dev', placement: 'a' };
+  const servedBy = { cluster: 'c', network: 'chains/dev', region: 'aws/123456789012/us-east-1' };
+  const wish = fabricWish({ scope: { owner, spec: {} }, spec, members: [], balanced: false, servedBy });
+  expect(wish).not.toHaveProperty('balancer');
+  expect(wish.servedBy).toMatchObject({ owner: servedBy, health: { port: 8545 } });
+  expect(wish.servedBy?.ports.map(({ targetPort }) => targetPort)).toEqual([8545, 8545, 30303]);
+});

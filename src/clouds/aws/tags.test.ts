@@ -4,6 +4,7 @@ import { compareTags, filterValue, ownerOf, standingTags, tagMap, tagsFor, token
 
 test.each<Owner>([
   { cluster: 'c1', network: 'chains/dev', placement: 'east' },
+  { cluster: 'c1', network: 'chains/dev', region: 'aws/123456789012/us-east-1' },
   { cluster: 'c1', node: 'chains/lone' },
   { cluster: 'c1' },
 ])('an owner comes back from its tags: %j', (owner) => {

@@ -44,6 +44,25 @@ describe('placements of a gateway', () => {
     expect(placesOf(['a'], [site('a')])[0]).not.toHaveProperty('address');
   });
 
+  it('behind one balancer are one, with the nodes of all of them', () => {
+    const shared = { view: view('shared.example.com'), steps: [], ran: [] };
+    const own = view('own.example.com');
+    const apart = { ...own, balancer: { ...own.balancer, id: 'other' } };
+    const places = placesOf(
+      ['a', 'b', 'c'],
+      [
+        site('c', { aligned: { view: apart, steps: [], ran: [] } }),
+        site('b', { aligned: shared, desired: 5 }),
+        site('a', { lastView: () => shared.view }),
+      ],
+    );
+    expect(places).toMatchObject([
+      { name: 'a', address: 'shared.example.com', desired: 8, observed: true },
+      { name: 'c', address: 'own.example.com', desired: 3 },
+    ]);
+    expect(places).toHaveLength(2);
+  });
+
   it('are of one region when cloud, credential and region are the same', () => {
     const other = { credentialRef: { name: 'other' }, cloud: 'aws' as const, spec };
     const regions = placesOf(['a', 'b', 'c'], [site('a'), site('b'), site('c', { place: other })]).map(

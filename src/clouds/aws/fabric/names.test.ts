@@ -22,11 +22,13 @@ test('names are the same for the same owner and differ for any other', () => {
     { ...owner, network: 'chains/dev2' },
     { ...owner, placement: 'ohio' },
     { cluster: 'c', network: 'chains/dev' },
+    { cluster: 'c', network: 'chains/dev', region: 'aws/123456789012/us-east-1' },
+    { cluster: 'c', network: 'chains/dev', region: 'aws/123456789012/us-east-2' },
     { cluster: 'c', node: 'chains/dev', placement: 'virginia' },
   ];
 
   expect(namesOf({ ...owner })).toMatchObject({ balancer: namesOf(owner).balancer });
-  expect(new Set([owner, ...others].map((one) => namesOf(one).balancer)).size).toBe(6);
+  expect(new Set([owner, ...others].map((one) => namesOf(one).balancer)).size).toBe(8);
 });
 
 test('what cannot change on a target group is part of its name', () => {
@@ -41,5 +43,8 @@ test('names never change: resources of earlier versions are found by them', () =
 
 test('people read whose it is', () => {
   expect(scopeName(owner)).toBe('chains/dev virginia');
+  expect(scopeName({ cluster: 'c', network: 'chains/dev', region: 'aws/1/us-east-1' })).toBe(
+    'chains/dev aws/1/us-east-1',
+  );
   expect(scopeName({ cluster: 'c', node: 'chains/lone' })).toBe('chains/lone');
 });

@@ -49,12 +49,13 @@ const { balancer: _, ...unbalanced } = wish;
 /** What stands when a wish has come true. */
 function settled(of: FabricWish): AwsFabricView['around'] & { readonly network: Network } {
   const desired = desiredOf(of, network, { own: 'sg-balancer', shared: 'sg-shared' });
-  const tags = tagMap(standingTags({ owner, ...settingsOf(of.scope.spec) }));
+  const { owner: whose } = of.scope;
+  const tags = tagMap(standingTags({ owner: whose, ...settingsOf(of.scope.spec) }));
   const group = (id: string, wished: DesiredGroup): Group => ({
     id,
     name: wished.name,
     vpcId: network.vpcId,
-    owner,
+    owner: whose,
     tags,
     ingress: wished.ingress,
     egress: wished.egress ?? defaultEgress(network),
@@ -623,4 +624,89 @@ test('a listener whose tags AWS has not told yet is left alone', () => {
   }));
 
   expect(plan(wish, { ...before, balancers })).toEqual([]);
+});
+
+describe('a balancer that placements share', () => {
+  const region = { cluster: 'c', network: 'chains/dev', region: 'aws/123456789012/us-east-1' };
+  const shared: FabricWish = { scope: { owner: region, spec: {} }, balancer: balanced, ingress: [] };
+  const served: FabricWish = { ...unbalanced, servedBy: { ...balanced, owner: region } };
+  const sharedGroup: Group = {
+    id: 'sg-shared',
+    name: namesOf(region).balancerGroup,
+    vpcId: network.vpcId,
+    owner: region,
+    tags: new Map(),
+    ingress: [],
+    egress: [],
+  };
+  const nodesGroup = (around: AwsFabricView['around']) => around.groups.filter(({ id }) => id === 'sg-nodes');
+
+  test('has a group of its own and none for machines', () => {
+    const steps = plan(shared, empty);
+    expect(steps.filter(({ verb, kind }) => verb === 'create' && kind === 'security group')).toMatchObject([
+      {
+        name: sharedGroup.name,
+        because: 'there is none for the balancer of chains/dev aws/123456789012/us-east-1',
+      },
+    ]);
+    expect(plan(shared, settled(shared))).toEqual([]);
+  });
+
+  test('reaches the machines of a placement by the rules there, as soon as its group is there', () => {
+    expect(shape(served, empty)).toEqual(['create security group', 'update security group (waits)']);
+    const around = settled(served);
+    expect(plan(served, { ...around, neighbours: [sharedGroup] })).toEqual([]);
+    const before = { ...settled(unbalanced), neighbours: [sharedGroup] };
+    expect(told(served, before)).toEqual([
+      `update security group: ingress tcp 8545 from ${sharedGroup.name} and 3 more is missing`,
+    ]);
+    expect(plan(served, before)[0]?.waits).toBeUndefined();
+  });
+
+  test("stands beside one of the placement's own while one takes over from the other", () => {
+    const both: FabricWish = { ...wish, servedBy: { ...balanced, owner: region } };
+    expect(told(both, { ...settled(wish), neighbours: [sharedGroup] })).toEqual([
+      `update security group: ingress tcp 8545 from ${sharedGroup.name} and 3 more is missing`,
+    ]);
+  });
+
+  test('goes when it is not wished, its group when no rule of a placement refers to it', () => {
+    const { balancer: _balancer, ...none } = shared;
+    const around = settled(shared);
+    expect(shape(none, around)).toEqual([
+      'delete load balancer',
+      ...[1, 2, 3].map(() => 'delete target group (waits)'),
+      'delete security group (waits)',
+    ]);
+    const left = { ...around, balancers: [], pools: [], neighbours: nodesGroup(settled(wish)) };
+    expect(plan(none, left)[0]?.waits).toBe(
+      `a rule of security group ${names.nodesGroup} still refers to it`,
+    );
+    expect(shape(none, { ...left, neighbours: nodesGroup(settled(unbalanced)) })).toEqual([
+      'delete security group',
+    ]);
+  });
+
+  test('also where no network is settled', () => {
+    const { balancer: _balancer, ...none } = shared;
+    const { network: _network, ...around } = settled(shared);
+    expect(shape(none, around)[0]).toBe('delete load balancer');
+    expect(plan(none, { ...empty, balancers: [] })).toEqual([]);
+  });
+
+  test('carries the tags of all, those of the first where they differ', () => {
+    const scope = {
+      owner: region,
+      spec: { tags: { team: 'a' } },
+      also: [{ tags: { team: 'b', cost: 'b' } }, { tags: { cost: 'c', chain: 'c' } }],
+    };
+    const [step] = plan({ ...shared, scope }, empty);
+    if (step?.action?.do !== 'create group') throw new Error('a group was to be made');
+    expect(Object.fromEntries(tagMap(step.action.tags))).toMatchObject({
+      'peerage-region': region.region,
+      team: 'a',
+      cost: 'b',
+      chain: 'c',
+    });
+  });
 });

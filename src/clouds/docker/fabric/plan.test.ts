@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CloudError, type FabricGoal, type FabricWish, type Owner } from '../../cloud.ts';
 import type { DockerFabricView } from './found.ts';
 import { namesOf } from './names.ts';
@@ -142,4 +142,29 @@ test.each([
   ['what was released', { released: true }, []],
 ])('a network with %s in it', (_, inside, steps) => {
   expect(shown(nothing, view({ ownNetworks: [{ ...own, ...inside }] }))).toEqual(steps);
+});
+
+describe('a balancer that placements share', () => {
+  const region: Owner = { cluster: 'c', network: 'chains/dev', region: 'docker/E:1/engine' };
+  const none: FabricWish = { scope: { owner: region, spec: {} }, ingress: [] };
+
+  test('stands in the network of the placements, under a name of its own', () => {
+    const [step] = planFabric({ ...none, balancer }, view());
+    expect(step).toMatchObject({
+      verb: 'create',
+      name: namesOf(region).balancer,
+      action: { network: names.network, labels: { 'peerage-region': region.region } },
+    });
+    expect(namesOf(region).balancer).not.toBe(names.balancer);
+  });
+
+  test("goes alone when it is not wished: the network is the placements', and nobody makes it for it", () => {
+    expect(shown(none, view({ balancers: [standing('running')] }))).toEqual(['delete container']);
+    const { network: _, ...around } = view({ ownNetworks: [] }).around;
+    expect(shown(none, { ...view(), around })).toEqual([]);
+  });
+
+  test('a placement behind it has none of its own', () => {
+    expect(shown({ scope, ingress: [], servedBy: { ...balancer, owner: region } }, view())).toEqual([]);
+  });
 });
