@@ -73,7 +73,9 @@ export const REASONS = {
     'The cloud does not answer, or answers with an error of its own; Stalled when that lasts, though it may pass by itself.',
   LaunchFailed: 'A launch was refused, or its machine ended before it was Ready; the message says why.',
   MachineLost: 'The machine ended behind our back; another is launched for the Node.',
-  Unhealthy: 'The machine runs, and its health check or a balancer it belongs to sees it unhealthy.',
+  Unhealthy: 'The machine runs, and a balancer it belongs to does not see it healthy.',
+  HealthCheckFailed:
+    'The machine runs, and the health check of its client fails; that stays until the check is passed, also over a restart of the operator.',
   Remediated: 'The node was unhealthy for too long and is replaced.',
   UnknownVariable: 'A text refers to a variable by `$(NAME)` that has no value; it stays as it is.',
   SurplusMachine: 'There was more than one machine for a Node; all but one are removed.',

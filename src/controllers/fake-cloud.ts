@@ -44,6 +44,8 @@ export interface FakeCloud {
   membersOf(scope: string): readonly string[];
   /** Zones that have no room. */
   readonly fullZones: Set<string>;
+  /** Ids of those that balancers see unhealthy. */
+  readonly unwell: Set<string>;
   /** From now on the call is answered with an error of this code, or with this if any; without one it is carried out again. */
   refuse(api: Api, why?: CloudErrorCode | (() => Error | undefined)): void;
   /** The next launch is carried out, and its answer is lost. */
@@ -84,6 +86,7 @@ export function createFakeCloud({
   const scopes = new Map<string, Owner>();
   const effects = new WeakMap<Step, () => void>();
   const fullZones = new Set<string>();
+  const unwell = new Set<string>();
   let account = '1';
   let lagging = false;
   let made = 0;
@@ -151,7 +154,9 @@ export function createFakeCloud({
           active: true,
         },
       }),
-      members: new Map(members.map((id) => [id, { health: 'healthy', pools: 1 }])),
+      members: new Map(
+        members.map((id) => [id, { health: unwell.has(id) ? 'unhealthy' : 'healthy', pools: 1 }]),
+      ),
       pools: here.has('balancer') ? 1 : 0,
       resources: [...here].map((kind) => ({ kind, name: kind, id: `${kind}${shared}` })),
     };
@@ -271,6 +276,7 @@ export function createFakeCloud({
     around,
     membersOf: (scope) => [...(registered.get(scope) ?? [])],
     fullZones,
+    unwell,
     refuse(api, why) {
       if (why === undefined) refusals.delete(api);
       else refusals.set(api, typeof why === 'string' ? () => refusal(api, why, 'told beforehand') : why);

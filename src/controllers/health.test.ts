@@ -104,7 +104,7 @@ describe('a Node', () => {
     expect(node.status.phase).toBe('Unhealthy');
     expect(conditionOf(node, 'Ready')).toMatchObject({
       status: 'False',
-      reason: 'Unhealthy',
+      reason: 'HealthCheckFailed',
       message: 'machine m-1 runs; port 8545: the connection was refused',
     });
     answer(bed, 'm-1', undefined);
@@ -128,6 +128,86 @@ describe('a Node', () => {
     await bed.run(40_000);
     expect(await phases(bed)).toEqual(['Ready', 'Unhealthy']);
     expect(bed.patchesSince(from)).toEqual([]);
+  });
+
+  describe('that was Unhealthy when the operator began anew', () => {
+    /** Of two, m-2 is found unhealthy; then another operator takes over. */
+    async function restarted(spec: object = {}, then: typeof absent | 'well' = absent) {
+      const bed = await setUp({ zones: ['z1'] });
+      const stop = bed.startOperator();
+      await bed.makeNetwork(networkOf(2, spec));
+      await bed.run(20_000);
+      answer(bed, 'm-2', refused);
+      await bed.run(40_000);
+      expect(await phases(bed)).toEqual(['Ready', 'Unhealthy']);
+      stop();
+      answer(bed, 'm-2', then === 'well' ? undefined : then);
+      const from = bed.api.calls.length;
+      bed.startOperator();
+      return { bed, from };
+    }
+
+    test('stays so while nobody can reach it, in the same words', async () => {
+      const { bed, from } = await restarted();
+      await bed.run(8_000);
+      expect(bed.patchesSince(from)).toEqual([]);
+      await bed.run(600_000);
+      expect(await phases(bed)).toEqual(['Ready', 'Unhealthy']);
+    });
+
+    test('is Ready as soon as it answers well', async () => {
+      const { bed } = await restarted({}, 'well');
+      await bed.run(5_000);
+      expect(await phases(bed)).toEqual(['Ready', 'Ready']);
+    });
+
+    test('is not put back into its balancer before that, which would take it for healthy', async () => {
+      const { bed } = await restarted({ balancer });
+      expect(members(bed)).toEqual(['m-1']);
+      for (let second = 0; second < 120; second += 1) {
+        await bed.run(1_000);
+        expect(members(bed)).toEqual(['m-1']);
+      }
+      expect(await phases(bed)).toEqual(['Ready', 'Unhealthy']);
+      answer(bed, 'm-2', undefined);
+      await bed.run(30_000);
+      expect(members(bed)).toEqual(['m-1', 'm-2']);
+      expect(await phases(bed)).toEqual(['Ready', 'Ready']);
+    });
+
+    test('is replaced when its time is over, counted from when it became so', async () => {
+      const { bed } = await restarted({ remediation: { afterSeconds: 120, maxUnhealthy: 1 } });
+      await bed.run(150_000);
+      expect(bed.cloud.machines.get('m-2')?.state).toBe('terminated');
+      expect(await phases(bed)).toEqual(['Ready', 'Ready']);
+    });
+
+    test('stays so in mode Plan', async () => {
+      const { bed } = await restarted();
+      await bed.changeNetwork({ spec: { mode: 'Plan' } });
+      await bed.run(300_000);
+      expect(await phases(bed)).toEqual(['Ready', 'Unhealthy']);
+      answer(bed, 'm-2', undefined);
+      await bed.run(15_000);
+      expect(await phases(bed)).toEqual(['Ready', 'Ready']);
+    });
+
+    test('is judged by its balancer where that found it so, and nobody else reaches it', async () => {
+      const bed = await setUp({ zones: ['z1'] });
+      answer(bed, 'm-1', absent);
+      const stop = bed.startOperator();
+      await bed.makeNetwork(networkOf(1, { balancer }));
+      await bed.run(20_000);
+      expect(await phases(bed)).toEqual(['Ready']);
+      bed.cloud.unwell.add('m-1');
+      await bed.run(700_000);
+      expect(conditionOf(await nodeWith(bed, 'm-1'), 'Ready')).toMatchObject({ reason: 'Unhealthy' });
+      stop();
+      bed.cloud.unwell.clear();
+      bed.startOperator();
+      await bed.run(30_000);
+      expect(await phases(bed)).toEqual(['Ready']);
+    });
   });
 
   test('with another machine is judged anew', async () => {

@@ -267,7 +267,7 @@ export function createOperator(options: OperatorOptions): Operator {
     isSynced: () => [networks, nodes, credentials].every(({ synced }) => synced),
     async work(signal) {
       await Promise.all([networks, nodes, credentials].map((cache) => cache.whenSynced(signal)));
-      health.begin(signal);
+      health.begin(signal, nodes.list());
       for (const [cache, queue] of [
         [credentials, queues.credentials],
         [networks, queues.networks],

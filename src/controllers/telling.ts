@@ -13,6 +13,7 @@ const TROUBLE: ReadonlySet<Reason> = new Set([
   'Throttled',
   'CloudUnavailable',
   'Unhealthy',
+  'HealthCheckFailed',
   'InternalError',
 ]);
 

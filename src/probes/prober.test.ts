@@ -58,6 +58,19 @@ describe('one that is watched', () => {
     expect(told).toEqual(['a healthy']);
   });
 
+  test('stays as somebody else found it last while it cannot be reached, and until it passes', async () => {
+    const { prober, clock, answers, told } = stage({});
+    const last = { health: 'unhealthy', since: 7 } as const;
+    prober.watch('a', target, last);
+    expect(prober.of('a')).toEqual(last);
+    await clock.advance(120_000);
+    expect(prober.of('a')).toEqual({ ...last, reason: 'port 1: no route' });
+    expect(told).toEqual([]);
+    answers.home = passed;
+    await clock.advance(10_000);
+    expect(told).toEqual(['a healthy']);
+  });
+
   test('is asked again after its interval, in silence', async () => {
     const { prober, clock, asked, told } = stage({ home: passed });
     prober.watch('a', target);

@@ -47,8 +47,11 @@ export interface ProberOptions {
 }
 
 export interface Prober {
-  /** Asks `target` from now on, in place of what was asked under this key. The same target again changes nothing. */
-  watch(key: string, target: ProbeTarget): void;
+  /**
+   * Asks `target` from now on, in place of what was asked under this key. The same target again changes nothing. `last`: what
+   * somebody found before; it counts until it is found otherwise.
+   */
+  watch(key: string, target: ProbeTarget, last?: Finding): void;
   unwatch(key: string): void;
   /** Undefined when the key is not watched. */
   of(key: string): Finding | undefined;
@@ -183,10 +186,10 @@ export function createProber(options: ProberOptions): Prober {
   }
 
   return {
-    watch(key, target) {
+    watch(key, target, last) {
       const text = stableJson(target);
       if (signal.aborted || watched.get(key)?.text === text) return;
-      const finding: Finding = { health: 'unknown', since: clock.now() };
+      const finding: Finding = last ?? { health: 'unknown', since: clock.now() };
       watched.set(key, { target, text, finding, failures: 0, asked: 0 });
       // Many begin to be watched at once, when the operator starts: they are spread.
       due.put(key, clock.monotonic() + random() * firstPauseMs);

@@ -1,4 +1,6 @@
 /** A machine is there: from booting to Ready, and what befalls it then. */
+import type { Condition } from '../../api/common.ts';
+import type { Node } from '../../api/node.ts';
 import type { Machine } from '../../clouds/cloud.ts';
 import { again } from '../../runtime/controller.ts';
 import type { Backoff } from '../backoff.ts';
@@ -17,9 +19,14 @@ const firstAnswerMs = 60_000;
 /** A machine that does not get well for so long after it was made is unhealthy, and no longer starting. */
 const startingMs = 600_000;
 
+type Told = 'Ready' | 'Unhealthy' | 'HealthCheckFailed';
+
 interface State {
   readonly state: 'well' | 'unwell' | 'unknown';
-  readonly why?: string;
+  /** Who sees it unwell. */
+  readonly reason?: 'Unhealthy' | 'HealthCheckFailed';
+  /** Undefined: as was said before. */
+  readonly why?: string | undefined;
   /** Milliseconds since the epoch; since when the operator sees it so. */
   readonly since?: number;
   /** When to look again though nothing changes. */
@@ -33,13 +40,7 @@ export function createFollow(options: NodeControllerOptions, launches: Backoff) 
   async function follow(pass: Pass, machine: Machine): Promise<Verdict> {
     const { key, region, open, belonging, node, anew } = pass;
     if (machine.state !== 'running') region.watch(key);
-    if (machine.state === 'pending') {
-      return settled('Starting', {
-        kind: 'working',
-        reason: 'Starting',
-        message: `machine ${machine.id} boots`,
-      });
-    }
+    if (machine.state === 'pending') return booting(machine, node);
     if (machine.state === 'stopped' || machine.state === 'stopping') {
       const message = `machine ${machine.id} is ${machine.state}${stateReason(machine)}: start it, or delete the Node`;
       return settled('Unhealthy', { kind: 'stalled', reason: 'MachineStopped', message });
@@ -62,20 +63,32 @@ export function createFollow(options: NodeControllerOptions, launches: Backoff) 
     const { phase, conditions } = node.status;
     if (phase !== 'Ready' && phase !== 'Unhealthy') return starting(machine, found);
     const next = found.againInMs === undefined ? {} : { next: again(found.againInMs, 'not answered yet') };
-    if (found.state === 'unwell')
-      return { ...settled('Unhealthy', standingOf(machine, 'Unhealthy', found.why)), ...next };
-    // It stays what it was, in the same words.
-    const standing = standingOf(machine, phase, found.why);
-    const said = findCondition(conditions, 'Ready')?.message;
-    const isSame = said?.startsWith(standingOf(machine, phase).message) === true;
-    return { ...settled(phase, isSame ? { ...standing, message: said } : standing), ...next };
+    const said = findCondition(conditions, 'Ready');
+    if (found.state === 'unwell') {
+      const standing = standingOf(machine, found.reason ?? 'Unhealthy', found.why);
+      const told = found.why === undefined ? inWordsOf(said, machine, standing) : standing;
+      return { ...settled('Unhealthy', told), ...next };
+    }
+    // It stays what it was.
+    const reason = phase === 'Unhealthy' && said?.reason === 'HealthCheckFailed' ? said.reason : phase;
+    return { ...settled(phase, inWordsOf(said, machine, standingOf(machine, reason, found.why))), ...next };
+  }
+
+  /** One that ended and is started again by its cloud was there before, and may not stay. */
+  function booting(machine: Machine, { status }: Node): Verdict {
+    const why = machine.stateReason === undefined ? 'boots' : `does not stay up${stateReason(machine)}`;
+    const message = `machine ${machine.id} ${why}`;
+    const isNews = machine.stateReason !== undefined;
+    const served = status.phase === 'Ready' || status.phase === 'Unhealthy';
+    if (served && isNews) return settled('Unhealthy', { kind: 'working', reason: 'Unhealthy', message });
+    return { ...settled('Starting', { kind: 'working', reason: 'Starting', message }), isNews };
   }
 
   /** It has not served yet. */
-  function starting(machine: Machine, { state, why, since, againInMs }: State): Verdict {
+  function starting(machine: Machine, { state, reason, why, since, againInMs }: State): Verdict {
     const youngForMs = Date.parse(machine.createdAt) + startingMs - clock.now();
     if (state === 'unwell' && youngForMs <= 0)
-      return settled('Unhealthy', standingOf(machine, 'Unhealthy', why));
+      return settled('Unhealthy', standingOf(machine, reason ?? 'Unhealthy', why));
     const waits = [againInMs, ...(state === 'unwell' ? [youngForMs] : [])];
     const tellInMs = since === undefined ? undefined : since + firstAnswerMs - clock.now();
     if (tellInMs !== undefined && tellInMs > 0) waits.push(tellInMs);
@@ -87,7 +100,13 @@ export function createFollow(options: NodeControllerOptions, launches: Backoff) 
     };
   }
 
-  function standingOf({ id }: Machine, reason: 'Ready' | 'Starting' | 'Unhealthy', more?: string): Standing {
+  /** As it was said before of the same machine, if it was. */
+  function inWordsOf(said: Condition | undefined, machine: Machine, standing: Standing): Standing {
+    const isSame = said?.message.startsWith(standingOf(machine, 'Ready').message) === true;
+    return isSame ? { ...standing, message: said.message } : standing;
+  }
+
+  function standingOf({ id }: Machine, reason: 'Starting' | Told, more?: string): Standing {
     const message = `machine ${id} runs${more === undefined ? '' : `; ${more}`}`;
     return { kind: reason === 'Ready' ? 'ready' : 'working', reason, message };
   }
@@ -96,8 +115,7 @@ export function createFollow(options: NodeControllerOptions, launches: Backoff) 
   function stateOf(pass: Pass, machine: Machine): State {
     const finding = health.of(pass.key);
     if (finding?.health === 'unhealthy') {
-      const { reason = 'it is unhealthy', since } = finding;
-      return { state: 'unwell', why: reason, since };
+      return { state: 'unwell', reason: 'HealthCheckFailed', why: finding.reason, since: finding.since };
     }
     const balanced = inBalancer(pass, machine);
     if (balanced !== undefined) return balanced;
