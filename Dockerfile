@@ -17,7 +17,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
 
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title=peerage \
-  org.opencontainers.image.description="Operator for load-balanced peer-to-peer networks on machines in several clouds" \
+  org.opencontainers.image.description="Kubernetes operator for load-balanced peer-to-peer networks on AWS and Docker" \
   org.opencontainers.image.licenses=Apache-2.0
 WORKDIR /app
 # A heap that is free to grow takes twice what a thousand Nodes need; for many thousands set more room in NODE_OPTIONS.

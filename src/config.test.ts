@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
+import { CLOUDS } from './clouds/index.ts';
 import { parseConfig } from './config.ts';
 
 function configOf(argv: string[], env = {}) {
@@ -6,6 +9,26 @@ function configOf(argv: string[], env = {}) {
   if (!('config' in parsed)) throw new Error(parsed.text);
   return parsed.config;
 }
+
+describe('what this is', () => {
+  const { description } = packageJson;
+
+  test.for([
+    ['Dockerfile', `description="${description}"`],
+    ['helm/peerage/Chart.yaml', `description: ${description}\n`],
+  ] as const)('is said in the same words in %s', ([path, words]) => {
+    expect(readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')).toContain(words);
+  });
+
+  test('is said in the same words by --help', () => {
+    const shown = parseConfig(['--help'], {});
+    expect('text' in shown && shown.text.replaceAll(/\s+/g, ' ')).toContain(description);
+  });
+
+  test.for(Object.keys(CLOUDS))('names %s', (cloud) => {
+    expect(description.toLowerCase()).toContain(cloud);
+  });
+});
 
 describe('the options', () => {
   test('have defaults that suit a first run', () => {

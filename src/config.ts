@@ -128,9 +128,7 @@ export function parseConfig(
 
 function createCommand(write: (text: string) => void): Command {
   const command = new Command('peerage-operator')
-    .description(
-      'Runs load-balanced peer-to-peer networks on cloud machines (so far AWS), described as Kubernetes resources.',
-    )
+    .description(packageJson.description)
     .version(packageJson.version)
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: write })
