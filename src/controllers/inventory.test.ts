@@ -3,7 +3,8 @@ import type { CloudSession, Machine, MachineState } from '../clouds/cloud.ts';
 import { createFakeClock } from '../runtime/fake-clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createMetrics } from '../telemetry.ts';
-import { countByState, createInventory, RegionInventory } from './inventory.ts';
+import { createInventory, RegionInventory } from './inventory.ts';
+import { countByState } from './known-machines.ts';
 import type { OpenSession } from './sessions.ts';
 
 const busyMs = 1_000;

@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { Machine, MachineState } from '../clouds/cloud.ts';
+import type { Machine } from '../clouds/cloud.ts';
 import type { CloudName } from '../clouds/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { describeError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../telemetry.ts';
+import { createKnownMachines, type KnownMachines } from './known-machines.ts';
 import type { OpenSession } from './sessions.ts';
 
 export interface InventoryOptions {
@@ -26,27 +26,6 @@ export interface InventoryOptions {
 const hintMs = 100;
 const rewatchMs = 2_000;
 
-const MACHINE_STATES = [
-  'pending',
-  'running',
-  'stopping',
-  'stopped',
-  'failed',
-  'terminating',
-  'terminated',
-] as const satisfies readonly MachineState[];
-
-/** A state further on is never taken back by an answer that lags behind what we did ourselves. */
-const rank: Readonly<Record<MachineState, number>> = {
-  pending: 0,
-  running: 1,
-  stopping: 2,
-  stopped: 3,
-  failed: 4,
-  terminating: 5,
-  terminated: 6,
-};
-
 /**
  * All machines of one account and region with our cluster tag, as one list shows them, together with what our own calls
  * answered since: the list of a cloud may lag behind by the read-lag window. Nobody asks the cloud for a single machine.
@@ -60,10 +39,7 @@ export class RegionInventory {
   readonly #openers = new Map<string, OpenSession>();
   readonly #options: InventoryOptions;
   readonly #openedAt: number;
-  #machines = new Map<string, Machine>();
-  #byToken = new Map<string, Set<string>>();
-  /** What our own calls answered, and when. */
-  readonly #learned = new Map<string, { readonly machine: Machine; readonly at: number }>();
+  readonly #known: KnownMachines;
   readonly #underWay = new Set<string>();
   readonly #absences = new Map<string, number>();
   #readAt: number | undefined;
@@ -80,6 +56,7 @@ export class RegionInventory {
     this.readLagMs = open.readsLag ? options.readLagMs : 0;
     this.#openers.set(open.credential, open);
     this.#options = options;
+    this.#known = createKnownMachines({ ...options, readLagMs: this.readLagMs });
     this.#openedAt = options.clock.monotonic();
   }
 
@@ -109,20 +86,15 @@ export class RegionInventory {
   }
 
   all(): readonly Machine[] {
-    return [...this.#machines.values()];
+    return this.#known.all();
   }
 
   get(id: string): Machine | undefined {
-    return this.#machines.get(id);
+    return this.#known.get(id);
   }
 
   launchedBy(token: string): readonly Machine[] {
-    const found: Machine[] = [];
-    for (const id of this.#byToken.get(token) ?? []) {
-      const machine = this.#machines.get(id);
-      if (machine !== undefined) found.push(machine);
-    }
-    return found;
+    return this.#known.launchedBy(token);
   }
 
   /** Lists are read often while any key is under way. */
@@ -159,21 +131,12 @@ export class RegionInventory {
 
   /** Takes in what one of our own calls answered. */
   learn(machines: readonly Machine[]): void {
-    const at = this.#options.clock.monotonic();
-    for (const machine of machines) {
-      this.#learned.set(machine.id, { machine, at });
-      this.#put(machine);
-    }
+    this.#known.learn(machines);
   }
 
   /** Our removal was accepted: the machine is on its way out, whatever a lagging list says. */
   learnRemoved(ids: readonly string[]): void {
-    const machines = ids.flatMap((id) => {
-      const machine = this.#machines.get(id);
-      if (machine === undefined || rank[machine.state] >= rank.terminating) return [];
-      return [{ ...machine, state: 'terminating' as const }];
-    });
-    this.learn(machines);
+    this.#known.learnRemoved(ids);
   }
 
   /**
@@ -197,10 +160,7 @@ export class RegionInventory {
 
   /** The machine was let go of: what our own calls answered of it proves nothing any more, only a list does. */
   forget(id: string): void {
-    this.#learned.delete(id);
-    const machine = this.#machines.get(id);
-    this.#machines.delete(id);
-    if (machine?.launch !== undefined) this.#byToken.get(machine.launch.token)?.delete(id);
+    this.#known.forget(id);
   }
 
   async readIfDue(signal: AbortSignal): Promise<void> {
@@ -224,7 +184,7 @@ export class RegionInventory {
     if (opener === undefined) return;
     try {
       const listed = await opener.session.machines.list(signal);
-      this.#merge(listed, startedAt);
+      this.#known.merge(listed, startedAt);
       this.#readAt = startedAt;
       this.#failures = 0;
       this.#failure = undefined;
@@ -247,43 +207,6 @@ export class RegionInventory {
   /** What one credential was refused, the next may be allowed. */
   #passOn(opener: OpenSession): void {
     if (this.#openers.delete(opener.credential)) this.#openers.set(opener.credential, opener);
-  }
-
-  #merge(listed: readonly Machine[], startedAt: number): void {
-    const { clock } = this.#options;
-    const before = this.#machines;
-    this.#machines = new Map();
-    this.#byToken = new Map();
-    const now = clock.monotonic();
-    const machines = new Map(listed.map((machine) => [machine.id, machine]));
-    for (const [id, { machine, at }] of this.#learned) {
-      if (now - at > this.readLagMs && at < startedAt) {
-        this.#learned.delete(id);
-        continue;
-      }
-      const shown = machines.get(id);
-      if (shown === undefined || rank[shown.state] < rank[machine.state]) machines.set(id, machine);
-    }
-    for (const machine of machines.values()) this.#enter(machine);
-    for (const [id, machine] of machines) {
-      if (looksDifferent(before.get(id), machine)) this.#options.onChange(machine);
-    }
-    for (const [id, machine] of before) if (!machines.has(id)) this.#options.onChange(machine);
-  }
-
-  #put(machine: Machine): void {
-    const before = this.#machines.get(machine.id);
-    if (before !== undefined && rank[before.state] > rank[machine.state]) return;
-    this.#enter(machine);
-    if (looksDifferent(before, machine)) this.#options.onChange(machine);
-  }
-
-  #enter(machine: Machine): void {
-    this.#machines.set(machine.id, machine);
-    if (machine.launch === undefined) return;
-    const ids = this.#byToken.get(machine.launch.token) ?? new Set();
-    ids.add(machine.id);
-    this.#byToken.set(machine.launch.token, ids);
   }
 }
 
@@ -342,22 +265,4 @@ export function createInventory(options: InventoryOptions): Inventory {
       }
     },
   };
-}
-
-/** Counts of machines over all regions, of every state there is, for the metric. */
-export function countByState(regions: readonly RegionInventory[]): ReadonlyMap<MachineState, number> {
-  const counts = new Map<MachineState, number>(MACHINE_STATES.map((state) => [state, 0]));
-  for (const region of regions)
-    for (const { state } of region.all()) counts.set(state, (counts.get(state) ?? 0) + 1);
-  return counts;
-}
-
-function looksDifferent(before: Machine | undefined, now: Machine): boolean {
-  return (
-    before === undefined ||
-    before.state !== now.state ||
-    before.publicAddress !== now.publicAddress ||
-    before.privateAddress !== now.privateAddress ||
-    !isDeepStrictEqual(before.published, now.published)
-  );
 }
