@@ -39,15 +39,29 @@ describe('the docs', () => {
     expect([...rowsBelow(await read('operating.md'), 'Metrics')].sort()).toEqual(ours.sort());
   });
 
-  test('advise on reasons that exist', async () => {
+  test('say of every reason what to do or what follows, and of no other', async () => {
     const rows = (await read('operating.md')).matchAll(
-      /^\| (`[A-Z][A-Za-z]+`(?:, `[A-Z][A-Za-z]+`)*) \| [a-z]/gm,
+      /^\| (`[A-Z][A-Za-z]+`(?:, `[A-Z][A-Za-z]+`)*) \| [a-z(]/gm,
     );
-    const advised = [...rows].flatMap(([, cell = '']) => cell.replaceAll('`', '').split(', '));
-    const conditions = new Set([...Object.keys(REASONS), ...Object.keys(CONDITION_TYPES)]);
-    expect(advised).not.toHaveLength(0);
-    expect(advised.filter((reason) => !conditions.has(reason))).toEqual([]);
+    const told = [...rows].flatMap(([, cell = '']) => cell.replaceAll('`', '').split(', '));
+    const reasons = told.filter((reason) => !(reason in CONDITION_TYPES) || reason in REASONS);
+    expect(new Set(reasons)).toEqual(new Set(Object.keys(REASONS)));
   });
+
+  test.for(['Cloud', 'CloudSession', 'Machines', 'Fabric'])(
+    'tell who adds a cloud of every member of %s',
+    async (name) => {
+      const code = (await read('adding-a-cloud.md')).match(/^```.*?^```$|`[^`\n]+`/gms)?.join('\n') ?? '';
+      const contract = await readFile(join(docsDir, '../src/clouds/cloud.ts'), 'utf8');
+      const [, body = ''] =
+        new RegExp(`^export interface ${name}\\b[^\\n]*\\{\\n(.*?)^\\}`, 'ms').exec(contract) ?? [];
+      const members = [...body.matchAll(/^ {2}(?:readonly )?([a-zA-Z]+)\??[:(]/gm)].map(
+        ([, member]) => member,
+      );
+      expect(members).not.toHaveLength(0);
+      expect(members.filter((member) => !new RegExp(`\\b${member}\\b`).test(code))).toEqual([]);
+    },
+  );
 
   test('alert on metrics that exist', async () => {
     const rules = z.object({
