@@ -321,8 +321,15 @@ export interface Fabric<View extends FabricView = FabricView, FabricStep extends
   observe(scope: Scope, options: { readonly maxAgeMs: number; readonly signal: AbortSignal }): Promise<View>;
   /** Pure: same goal and view, same steps, in the order in which they must run. Empty: all is as wished. */
   plan(goal: FabricGoal, view: View): readonly FabricStep[];
-  /** Carries out one step and notes what it made, so that the next `observe` sees it without a call. */
-  run(step: FabricStep, signal: AbortSignal): Promise<void>;
+  /**
+   * Carries out one step and notes what it made, so that the next `observe` sees it without a call. `logins`: of registries,
+   * the text of a `.dockerconfigjson`, for a step that has an image fetched; asked for by no other.
+   */
+  run(
+    step: FabricStep,
+    signal: AbortSignal,
+    options?: { readonly logins?: (signal: AbortSignal) => Promise<{ reveal(): string }> },
+  ): Promise<void>;
   /** Owners of everything that carries our cluster tag here; for the sweep. Throws rather than answer in part. */
   owners(signal: AbortSignal): Promise<readonly Owner[]>;
 }

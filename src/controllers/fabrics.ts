@@ -16,6 +16,8 @@ export interface AlignRequest extends Omit<LookRequest, 'scope'> {
   readonly view?: FabricView | undefined;
   /** Only look and plan; change nothing. */
   readonly dryRun: boolean;
+  /** Logins of registries, for a step that has an image fetched. */
+  readonly logins?: ((signal: AbortSignal) => Promise<{ reveal(): string }>) | undefined;
 }
 
 export interface Aligned {
@@ -83,7 +85,7 @@ export function createFabrics({
 
   return {
     look,
-    async align({ open, goal, view: known, maxAgeMs, dryRun, signal }) {
+    async align({ open, goal, view: known, maxAgeMs, dryRun, logins, signal }) {
       const { scope } = goal;
       const { fabric } = open.session;
       const ran: Step[] = [];
@@ -97,7 +99,7 @@ export function createFabrics({
           throw new Error(
             `${scopeKeyOf(scope.owner)}: still ${next.verb} ${next.kind} ${next.name} after ${mostSteps} steps`,
           );
-        await fabric.run(next, signal);
+        await fabric.run(next, signal, logins && { logins });
         ran.push(next);
         const { verb, kind, name, because } = next;
         logger.info(

@@ -1,3 +1,4 @@
+import type { Network } from '../api/network.ts';
 import type { Node } from '../api/node.ts';
 import type { Workload } from '../clouds/cloud.ts';
 import type { SecretReader } from '../kube/secrets.ts';
@@ -47,6 +48,15 @@ export async function workloadOf(
     },
     hide: (text) => new Secret(text),
   });
+}
+
+/** What the client's image is fetched with, read when it is asked for; undefined when nothing is said of it. */
+export function registryLogins(
+  { metadata: { namespace }, spec: { client } }: Pick<Network, 'metadata' | 'spec'>,
+  secrets: SecretReader,
+): ((signal: AbortSignal) => Promise<Secret>) | undefined {
+  const logins = loginsOf(client);
+  return logins && ((signal) => readValue(logins, namespace, secrets, signal));
 }
 
 function keyOf({ name, key }: SecretKey): string {

@@ -35,7 +35,7 @@ export function createFabric(options: FabricOptions): Fabric<DockerFabricView, D
 
     plan: planFabric,
 
-    run: async ({ action, flow, ...step }, signal) => {
+    run: async ({ action, flow, ...step }, signal, { logins } = {}) => {
       if (action === undefined) {
         throw new CloudError({
           code: 'unavailable',
@@ -46,7 +46,7 @@ export function createFabric(options: FabricOptions): Fabric<DockerFabricView, D
         });
       }
       const asker = { signal, ...(flow === undefined ? {} : { flow }) };
-      await runAction({ sdk, images, snapshot, cluster, asker }, action);
+      await runAction({ sdk, images, snapshot, cluster, asker, ...(logins && { logins }) }, action);
     },
 
     /**

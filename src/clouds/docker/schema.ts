@@ -104,7 +104,9 @@ export const dockerPlacement = z
       .regex(/^\S+$/)
       .max(512)
       .default(HAPROXY_IMAGE)
-      .describe('Image of the balancer: HAProxy 2.4 or newer, with a shell.'),
+      .describe(
+        'Image of the balancer: HAProxy 2.4 or newer, with a shell. It is fetched with the logins of `client.imagePullSecret`.',
+      ),
   })
   .meta({ description: 'Containers of one Docker engine, which the credential names.' });
 

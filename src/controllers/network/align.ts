@@ -17,6 +17,7 @@ import { readableRecordOf } from '../launch/record.ts';
 import type { OpenSession } from '../sessions.ts';
 import type { Shared } from '../shared.ts';
 import { troubleOf } from '../trouble.ts';
+import { registryLogins } from '../workload.ts';
 import type { Memories, Memory } from './memory.ts';
 import { type Region, regionsOf } from './region.ts';
 import type { Site, SiteTrouble } from './site.ts';
@@ -57,7 +58,7 @@ interface Seen {
 }
 
 export function createAlignment(
-  { inventory, health, fabrics, clock }: Shared,
+  { inventory, health, fabrics, secrets, clock }: Shared,
   memories: Memories,
   withTrouble: (site: Site, work: () => Promise<void>) => Promise<void>,
 ) {
@@ -204,7 +205,8 @@ export function createAlignment(
               servedBy: course.isServed ? region.owner : undefined,
             })
           : { scope, goal: 'nothing' };
-      const request = { open, view: isFresh ? view : undefined, maxAgeMs, dryRun, signal };
+      const logins = registryLogins(network, secrets);
+      const request = { open, view: isFresh ? view : undefined, maxAgeMs, dryRun, logins, signal };
       const found = await fabrics.align({ ...request, goal: wish(course.own !== 'no') });
       const toGo = course.own === 'until taken over' ? putOff(open, wish(false), found) : [];
       site.aligned = { ...found, steps: [...found.steps, ...toGo] };
@@ -235,7 +237,9 @@ export function createAlignment(
       // One of several cannot tell what network they have together.
       const isSame = isFresh && scope.also === undefined && scope.spec === lookedBy;
       const view = isSame ? seen.shared : undefined;
-      const found = await fabrics.align({ open, goal: wish(stay !== 'no'), view, maxAgeMs, dryRun, signal });
+      const logins = registryLogins(network, secrets);
+      const look = { open, view, maxAgeMs, dryRun, logins, signal };
+      const found = await fabrics.align({ ...look, goal: wish(stay !== 'no') });
       const toGo = stay === 'until taken over' ? putOff(open, wish(false), found) : [];
       aligned = { ...found, steps: [...found.steps, ...toGo] };
       if (found.view.trouble !== undefined && stay !== 'no') throw found.view.trouble;

@@ -9,4 +9,6 @@ export interface Hands {
   readonly snapshot: Snapshot;
   readonly cluster: string;
   readonly asker: CallOptions;
+  /** Of registries, for an image that has to be fetched. */
+  readonly logins?: (signal: AbortSignal) => Promise<{ reveal(): string }>;
 }

@@ -16,7 +16,7 @@ export async function createBalancer(hands: Hands, action: ActionOf<'create bala
   try {
     const id = await make(hands, action).catch(async (thrown: unknown) => {
       if (!isCode(thrown, 'notFound')) throw thrown;
-      await images.fetched({ image: action.image }, asker);
+      await images.fetched(await imageOf(hands, action), asker);
       return await make(hands, action);
     });
     await start(hands, { id, config }).catch(async (thrown: unknown) => {
@@ -28,6 +28,14 @@ export async function createBalancer(hands: Hands, action: ActionOf<'create bala
     if (!isCode(thrown, 'alreadyExists') || thrown.reason !== 'NameTaken') throw thrown;
     await refuseForeign(hands, action);
   }
+}
+
+/** It may stand in a registry of its own, as the clients' image does: whoever may fetch that has the logins for both. */
+async function imageOf(
+  { logins, asker }: Hands,
+  { image }: ActionOf<'create balancer'>,
+): Promise<{ readonly image: string; readonly logins?: { reveal(): string } }> {
+  return logins === undefined ? { image } : { image, logins: await logins(asker.signal) };
 }
 
 async function make(
