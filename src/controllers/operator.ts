@@ -18,7 +18,7 @@ import type { Metrics } from '../telemetry.ts';
 import { networkKeyOf } from './belonging.ts';
 import { createBursts } from './bursts.ts';
 import { createCaches } from './caches.ts';
-import { createCredentialController } from './credential.ts';
+import { createCredentialController } from './credential/controller.ts';
 import { createFabrics } from './fabrics.ts';
 import { createGate, OperatorPaused } from './gate.ts';
 import { createHealth } from './health.ts';

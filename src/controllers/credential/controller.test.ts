@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { FINALIZER } from '../api/names.ts';
-import { credentialRef, networkSpec, place, setUp, type Testbed } from './testbed.ts';
+import { FINALIZER } from '../../api/names.ts';
+import { credentialRef, networkSpec, place, setUp, type Testbed } from '../testbed.ts';
 
 const other = { metadata: { name: 'other', namespace: 'ns' }, spec: { aws: { source: 'Ambient' } } };
 
