@@ -1,5 +1,6 @@
 import { Agent } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Owner } from '../../src/clouds/cloud.ts';
 import { freePort } from '../../src/sandbox/kubernetes/free-port.ts';
 import { dockerdPath } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -456,6 +457,55 @@ describe.skipIf(!dockerdPath())('the fabric on a Docker engine', () => {
       expect(await tenant.carryOut(tenant.wish())).toEqual(['delete container: nothing wished uses it']);
       expect(await tenant.living()).toEqual(members);
     });
+  });
+
+  test('one balancer has members of several placements, and outlives each of them', async () => {
+    const { cluster, network = '' } = tenant.owner;
+    const region = { cluster, network, region: 'docker/E:1/engine' };
+    const second = { ...tenant.owner, placement: 'second' };
+    const shared = (members: readonly string[]) =>
+      tenant.wish({ owner: region, balancer: balancerWish({ port, members }) });
+    const served = (owner: Owner) => {
+      const { ports, health } = balancerWish({ port });
+      return tenant.wish({ owner, servedBy: { owner: region, ports, health } });
+    };
+    await tenant.carryOut(shared([]));
+    for (const owner of [tenant.owner, second]) expect(await tenant.carryOut(served(owner))).toEqual([]);
+    const [a = ''] = await tenant.launch(1);
+    const [b = ''] = await tenant.launch(1, second);
+    await tenant.carryOut(shared([a, b]));
+    await eventually(
+      () => tenant.observe(shared([a, b])),
+      ({ members }) =>
+        [...members.values()].every(({ health }) => health === 'healthy') && members.size === 2,
+    );
+    const answers = await Promise.all(Array.from({ length: 6 }, () => get(port)));
+    expect(new Set(answers)).toEqual(new Set(['node-1', 'node-2']));
+    expect(
+      (await tenant.session.fabric.owners(never)).map((owner) => owner.region ?? owner.placement),
+    ).toEqual(expect.arrayContaining(['docker/E:1/engine', 'local', 'second']));
+
+    await tenant.carryOut(shared([b]));
+    await tenant.session.machines.remove([a], never);
+    expect(await tenant.carryOut(tenant.nothing())).toEqual([]);
+    expect(await get(port)).toBe('node-2');
+    await tenant.session.machines.remove([b], never);
+    expect(await tenant.carryOut(tenant.nothing(second))).toEqual([]);
+    expect(await tenant.carryOut(tenant.nothing(region))).toEqual([
+      'delete container: nothing is to be left',
+      'delete network: nothing is to be left',
+    ]);
+    expect(await tenant.session.fabric.owners(never)).toEqual([]);
+  });
+
+  test('a shared balancer that is not wished goes alone: nobody else loses the network', async () => {
+    const { cluster, network = '' } = tenant.owner;
+    const region = { cluster, network, region: 'docker/E:1/engine' };
+    await tenant.carryOut(tenant.wish({ owner: region, balancer: balancerWish({ port }) }));
+    const none = tenant.wish({ owner: region });
+    expect(await tenant.carryOut(none)).toEqual(['delete container: nothing wished uses it']);
+    expect(await tenant.left(none)).toEqual([]);
+    expect(await tenant.left(tenant.wish())).toEqual([]);
   });
 
   test('releases everything and stops nothing', async () => {

@@ -20,7 +20,7 @@ import {
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { namesOf } from '../../src/clouds/aws/fabric/names.ts';
-import type { FabricGoal, FabricWish } from '../../src/clouds/cloud.ts';
+import type { FabricGoal, FabricWish, Owner } from '../../src/clouds/cloud.ts';
 import { createFakeClock } from '../../src/runtime/fake-clock.ts';
 import {
   balancerWish,
@@ -518,6 +518,84 @@ export function describeFabric(start: () => Promise<Ground>): void {
     ).toEqual([other, OWNER]);
     await settle(nothing);
     expect(await stage.left(second)).toEqual([]);
+  });
+
+  describe('a balancer that placements share', () => {
+    const { network = '' } = OWNER;
+    const region: Owner = { cluster: CLUSTER, network, region: 'aws/123456789012/us-east-1' };
+    const scope = { owner: region, spec: { zones: ['us-east-1a'] }, also: [{ zones: ['us-east-1b'] }] };
+    const shared: FabricWish = { scope, balancer: balancerWish, ingress: [] };
+    const served = (placement: string): FabricWish => {
+      const { ports, health } = balancerWish;
+      const of = { owner: { ...OWNER, placement }, spec: {} };
+      return { ...withoutBalancer(wishFor({ scope: of })), servedBy: { owner: region, ports, health } };
+    };
+    const kinds = (run: readonly string[]) => run.map((step) => step.split(' p-')[0]?.replace(/:.*/, ''));
+
+    test('stands in the zones of all, tagged as nobody alone; each placement lets it in', async () => {
+      await settle(shared);
+      for (const placement of ['virginia', 'second'])
+        expect(kinds(await settle(served(placement)))).toEqual([
+          'create security group',
+          'update security group',
+        ]);
+
+      const { around, resources } = await stage.observe(shared);
+      expect(around.balancers[0]?.subnets.map(({ zone }) => zone)).toEqual(['us-east-1a', 'us-east-1b']);
+      expect(resources.filter(({ kind }) => kind === 'security group')).toHaveLength(1);
+      const [group] = around.groups;
+      const { SecurityGroups = [] } = await stage.ec2.send(
+        new DescribeSecurityGroupsCommand({
+          Filters: [{ Name: 'ip-permission.group-id', Values: [group?.id ?? ''] }],
+        }),
+      );
+      expect(SecurityGroups).toHaveLength(2);
+      expect(group?.tags.get('peerage-region')).toBe(region.region);
+      expect(group?.tags.has('peerage-placement')).toBe(false);
+      expect(await stage.owners()).toEqual(
+        expect.arrayContaining([region, OWNER, { ...OWNER, placement: 'second' }]),
+      );
+      // As whoever knows nothing of it sees it.
+      const fabric = stage.open();
+      expect(fabric.plan(shared, await stage.observe(shared, 0, fabric))).toEqual([]);
+    });
+
+    test('goes when it is not wished, its group when no placement lets it in any more', async () => {
+      await settle(shared);
+      await settle(served('virginia'));
+      const none = withoutBalancer(shared);
+      await expect(stage.carryOut(none)).rejects.toThrow(/a rule of security group p-\w+ still refers to it/);
+      await settle(withoutBalancer(wishFor()));
+      expect(kinds(await settle(none))).toEqual(['delete security group']);
+      expect(await stage.owners()).toEqual([OWNER]);
+    });
+
+    test('is removed after the placements, and nothing is left', async () => {
+      await settle(shared);
+      await settle(served('virginia'));
+      await settle(nothing);
+      await settle({ scope, goal: 'nothing' });
+      expect(await stage.owners()).toEqual([]);
+    });
+
+    test('is released like all the rest', async () => {
+      await settle(shared);
+      await settle({ scope, goal: 'released' });
+      expect(await stage.owners()).toEqual([]);
+      const { LoadBalancers } = await stage.elb.send(new DescribeLoadBalancersCommand({}));
+      expect(LoadBalancers).toHaveLength(1);
+    });
+
+    test('cannot be in two VPCs: it stays where it is', async () => {
+      await settle(shared);
+      const { subnetId } = await stage.secondVpc();
+      const also = [{ network: { subnetIds: [subnetId] } }];
+      const torn = { ...shared, scope: { ...scope, also } };
+      const { trouble } = await stage.observe(torn);
+      expect(trouble).toMatchObject({ code: 'invalid', reason: 'SubnetsOfTwoVpcs' });
+      expect(await stage.left(torn)).toHaveLength(1);
+      expect(await stage.left(shared)).toEqual([]);
+    });
   });
 
   test('releases everything and removes nothing', async () => {

@@ -200,6 +200,13 @@ test('what nobody wishes for any more is swept, also what was shared', async () 
   const net = { namespace: 'ns', name: 'net' };
   await bed.server.networks.patch(net, { metadata: { finalizers: [] } }, { type: 'merge' });
   await bed.server.networks.delete(net);
+  const from = bed.cloud.calls.length;
   await bed.run(3_000_000);
+  // What placements have may refer to it.
+  expect(bed.cloud.calls.slice(from).filter((call) => call.startsWith('run'))).toEqual([
+    'run delete firewall',
+    'run delete firewall',
+    'run delete balancer',
+  ]);
   expect([...bed.cloud.around.values()].flatMap((kinds) => [...kinds])).toEqual([]);
 });
