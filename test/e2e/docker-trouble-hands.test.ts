@@ -110,6 +110,33 @@ describe.skipIf(!dockerdPath())('on a Docker engine', { concurrent: true, timeou
       expect(await names(['ps', '--all'], 'served')).toHaveLength(2);
     });
 
+    test('a balancer that finds its next configuration wrong keeps the one it has, and says so', async () => {
+      const port = await freePort();
+      const balancer = { type: 'Network', internal: true, ports: [{ port, targetPort: 'http' }] };
+      await stage.make('checked', { more: { balancer } });
+      await stage.ready('checked');
+      const [name = ''] = (await names(['ps'], 'checked')).filter((one) => one.startsWith('p-'));
+      const real = '/usr/local/sbin/haproxy';
+      const picky = `#!/bin/sh\n[ "$1" = -c ] && { echo "[ALERT] too modern"; exit 1; }\nexec ${real}.real "$@"\n`;
+      const become = `mv ${real} ${real}.real && printf '%s' '${picky}' >${real} && chmod 755 ${real}`;
+      await hands('exec', '--user=0', name, 'sh', '-c', become);
+      await stage.make('checked', { more: { balancer }, replicas: 2 });
+      const network = await stage.says(
+        'checked',
+        'InvalidRequest',
+        /haproxy -c refused: ConfigurationRefused: \[ALERT\] too modern; next try in \d+ s/,
+      );
+      expect(isStalled(network)).toBe(true);
+      expect((await fetch(`http://127.0.0.1:${port}/cgi-bin/name`)).ok).toBe(true);
+      await hands('exec', '--user=0', name, 'mv', '-f', `${real}.real`, real);
+      await stage.askAnew('network', 'checked');
+      await stage.ready('checked');
+      const answers = new Set<string>();
+      for (let times = 0; times < 6; times += 1)
+        answers.add(await (await fetch(`http://127.0.0.1:${port}/cgi-bin/name`)).text());
+      expect(answers.size).toBe(2);
+    });
+
     test('the network is removed under a container that ended: both come back', async () => {
       await stage.make('uprooted');
       await stage.ready('uprooted');
