@@ -4,10 +4,7 @@ import type { Cloud } from '../clouds/cloud.ts';
 import { CLOUDS, type CloudName } from '../clouds/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { askedPauseMs, isConflict, isNotFound } from '../kube/errors.ts';
-import { createEventRecorder } from '../kube/events.ts';
-import { createNamespaceLabels } from '../kube/namespaces.ts';
 import { keyOf } from '../kube/object.ts';
-import { createSecretReader } from '../kube/secrets.ts';
 import type { Probe } from '../probes/probe.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ControllerOptions, runController } from '../runtime/controller.ts';
@@ -15,27 +12,17 @@ import { type Leadership, NotLeader } from '../runtime/leader.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { WorkQueue } from '../runtime/queue.ts';
 import type { Metrics } from '../telemetry.ts';
+import { assemble } from './assemble.ts';
 import { networkKeyOf } from './belonging.ts';
-import { createBursts } from './bursts.ts';
 import { createCaches } from './caches.ts';
 import { createCredentialController } from './credential/controller.ts';
-import { createFabrics } from './fabrics.ts';
-import { createGate, OperatorPaused } from './gate.ts';
-import { createHealth } from './health.ts';
+import { OperatorPaused } from './gate.ts';
 import { tellInternalError } from './internal-error.ts';
-import { createInventory } from './inventory.ts';
 import { countByState } from './known-machines.ts';
 import { createLauncher } from './launch/launcher.ts';
 import { createNetworkController } from './network/controller.ts';
 import { createNodeController } from './node/controller.ts';
-import { createPeers } from './peers.ts';
-import { createReleaser } from './releaser.ts';
-import { createRemover } from './remover.ts';
-import { createSessions } from './sessions.ts';
-import type { Shared } from './shared.ts';
 import { createSweep } from './sweep.ts';
-import { createSweepHolds } from './sweep-holds.ts';
-import { createTelling } from './telling.ts';
 import { createWaking } from './waking.ts';
 
 export interface OperatorOptions {
@@ -84,8 +71,7 @@ export interface Operator {
 const passDeadlineMs = 120_000;
 
 export function createOperator(options: OperatorOptions): Operator {
-  const { client, watchNamespaces, cluster, identity, leadership, paused, readLagMs } = options;
-  const { clouds = CLOUDS, random = Math.random, clock, logger, metrics } = options;
+  const { watchNamespaces, clouds = CLOUDS, random = Math.random, clock, logger, metrics } = options;
   const caches = createCaches({ ...options, restarts: metrics.watchRestarts });
   const { networks, nodes, credentials } = caches;
   const queueNamed = (name: string) => new WorkQueue({ name, clock, metrics: metrics.queue, random });
@@ -97,113 +83,11 @@ export function createOperator(options: OperatorOptions): Operator {
   const waking = createWaking(caches, queues, {
     hurryNetwork: (key) => networkController.hurry(key),
     hurryNode: (key) => nodeController.hurry(key),
-    onAsked: () => sessions.askAnew(),
+    onAsked: () => shared.sessions.askAnew(),
   });
 
-  // ------------------------------------------------------------------------- what the controllers share
-  const secrets = createSecretReader({ client, clock });
-  const events = createEventRecorder({
-    client,
-    clock,
-    logger,
-    reportingController: 'peerage.dev/operator',
-    reportingInstance: identity,
-  });
-  const tell = createTelling({ ...caches, events });
-  const sessions = createSessions({
-    ...caches,
-    clouds,
-    secrets,
-    namespaceLabels: createNamespaceLabels({ client, clock }),
-    gateOf: (cloud, budgets) => createGate({ cloud, budgets, leadership, paused, metrics, clock }),
-    onWait: (cloud, bucket, waitedMs) =>
-      metrics.budgetWaitSeconds.observe({ cloud, bucket }, waitedMs / 1000),
-    cluster,
-    clock,
-  });
-  const inventory = createInventory({
-    ...options.inventory,
-    clock,
-    logger,
-    metrics,
-    readLagMs,
-    onChange(machine) {
-      waking.ownersOf(machine);
-      if (machine.owner.network !== undefined) peers.touch(machine.owner.network);
-    },
-    onRead: (region) => {
-      for (const key of region.waiting()) queues.nodes.add(key);
-    },
-  });
-  const networkOf = (key: string) => {
-    const node = nodes.get(key);
-    return node && networkKeyOf(node);
-  };
-  const health = createHealth({
-    enabled: options.probeNodes && !paused,
-    onHealth(key) {
-      queues.nodes.add(key);
-      const network = networkOf(key);
-      // Who is unwell belongs into no balancer.
-      if (network !== undefined) waking.networkSoon(network);
-    },
-    onPeer(key) {
-      queues.nodes.add(key);
-      const network = networkOf(key);
-      if (network !== undefined) peers.touch(network);
-    },
-    clock,
-    random,
-    metrics,
-    probe: options.probe,
-  });
-  const peers = createPeers({
-    ...caches,
-    inventory,
-    health,
-    clock,
-    wakeNode: (key) => queues.nodes.add(key),
-    wakeNetwork: waking.networkSoon,
-  });
-  const fabrics = createFabrics({
-    logger,
-    onView: (_, before, now) => {
-      for (const [id, { health, pools }] of now.members) {
-        const last = before?.members.get(id);
-        if (last?.health !== health || last.pools !== pools || before?.pools !== now.pools)
-          waking.ownersOf({ id });
-      }
-      for (const id of before?.members.keys() ?? []) if (!now.members.has(id)) waking.ownersOf({ id });
-    },
-  });
-  const wakeOwners = (id: string) => waking.ownersOf({ id });
-  const shared: Shared = {
-    ...caches,
-    client,
-    secrets,
-    sessions,
-    inventory,
-    health,
-    peers,
-    fabrics,
-    remover: createRemover({ clock, logger, onFailure: wakeOwners }),
-    releaser: createReleaser({
-      cluster,
-      clock,
-      logger,
-      onFailure: wakeOwners,
-      onReleased: waking.ownersOf,
-    }),
-    bursts: createBursts(waking.nodesOf),
-    sweepHolds: createSweepHolds((credential) => queues.credentials.add(credential)),
-    events,
-    tell,
-    cluster,
-    paused,
-    clock,
-    logger,
-    metrics,
-  };
+  const shared = assemble(options, { caches, queues, waking });
+  const { health, inventory, events, tell } = shared;
   const launcher = createLauncher({
     ...shared,
     newToken: () => `peerage-${randomUUID()}`,

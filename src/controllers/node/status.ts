@@ -47,10 +47,10 @@ export async function writeNodeStatus(
  */
 function isOnlyNews(before: NodeStatus, after: NodeStatus): boolean {
   if (after.phase === 'Pending' || after.phase === 'Launching') {
-    if (reasonOf(after) === 'WaitingForPeers') return reasonOf(before) === 'WaitingForPeers';
-    return before.phase === undefined
-      ? after.lastError === undefined
-      : before.phase === after.phase && before.lastError === after.lastError;
+    const waited = reasonOf(before) === 'WaitingForPeers';
+    if (reasonOf(after) === 'WaitingForPeers') return waited;
+    const isBegun = before.phase !== undefined && !waited;
+    return (!isBegun || before.phase === after.phase) && before.lastError === after.lastError;
   }
   return (
     after.phase === 'Starting' && before.phase === 'Starting' && before.machine?.id === after.machine?.id
