@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Client } from '../api/client.ts';
 import type { NetworkSpec } from '../api/network.ts';
 import type { Security } from '../api/security.ts';
-import type { BalancerPort, FabricWish, FirewallRule, Owner, Scope } from '../clouds/cloud.ts';
+import type { BalancerPort, FabricWish, FirewallRule, HealthCheck, Owner, Scope } from '../clouds/cloud.ts';
+import { healthCheckOf } from './health-check.ts';
 
 type Rule = NonNullable<Security['ingress']>[number] | NonNullable<Security['egress']>[number];
 
@@ -101,23 +102,11 @@ function portsOf(
 }
 
 /** Absent `client.health`: the first TCP port that clients are sent to answers, or else the first of the client's. */
-function healthCheck(
-  client: Client,
-  ports: readonly BalancerPort[],
-): NonNullable<FabricWish['balancer']>['health'] {
-  const { health } = client;
-  const intervalSeconds = health?.intervalSeconds ?? 10;
-  const named = (health?.http ?? health?.tcp ?? health?.jsonRpc)?.port;
-  const balanced = client.ports?.find(
-    ({ port, protocol }) => protocol === 'TCP' && ports.some(({ targetPort }) => targetPort === port),
-  );
-  const chosen = client.ports?.find(({ name }) => name === named) ?? balanced;
-  const port =
-    (chosen ?? client.ports?.find(({ protocol }) => protocol === 'TCP'))?.port ?? ports[0]?.targetPort ?? 1;
-  if (health?.jsonRpc !== undefined) {
-    const { port: _, ...call } = health.jsonRpc;
-    return { protocol: 'TCP', port, call, intervalSeconds };
-  }
-  if (health?.http === undefined) return { protocol: 'TCP', port, intervalSeconds };
-  return { protocol: 'HTTP', port, path: health.http.path, status: health.http.status, intervalSeconds };
+function healthCheck(client: Client, ports: readonly BalancerPort[]): HealthCheck {
+  const told = healthCheckOf(client);
+  if (told !== undefined) return told;
+  const ofClient = client.ports?.filter(({ protocol }) => protocol === 'TCP') ?? [];
+  const balanced = ofClient.find(({ port }) => ports.some(({ targetPort }) => targetPort === port));
+  const port = (balanced ?? ofClient[0])?.port ?? ports[0]?.targetPort ?? 1;
+  return { protocol: 'TCP', port, intervalSeconds: 10 };
 }
