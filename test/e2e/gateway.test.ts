@@ -132,6 +132,24 @@ describe('a gateway on a real API server', () => {
     expect(await on.resources.deployment.get(on.name)).toMatchObject({ spec: { replicas: 2 } });
   });
 
+  test('has its Pods replaced when its configuration is another, and only then', async () => {
+    const on = await stage({ algorithm: 'RoundRobin' });
+    const places = [place('virginia'), place('ireland')];
+    await on.align(places);
+    const replicaSets = async () => {
+      const selector = 'jsonpath={range .items[*]}{.metadata.name} {.spec.replicas}{"\\n"}{end}';
+      const out = await kubectl(['get', 'replicasets', '-o', selector], { namespace: on.name.namespace });
+      return out.split('\n').filter((line) => line !== '');
+    };
+    const [first] = await eventually(replicaSets, (sets) => sets.length === 1);
+    await on.wish({ replicas: 3 });
+    await on.align(places);
+    await eventually(replicaSets, (sets) => sets.join() === first?.replace(/2$/, '3'));
+    await on.wish({ algorithm: 'First' });
+    await on.align(places);
+    await eventually(replicaSets, (sets) => sets.length === 2);
+  });
+
   test('goes in all parts when it is no longer wished', async () => {
     const on = await stage({});
     await on.align();
