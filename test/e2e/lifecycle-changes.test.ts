@@ -28,6 +28,7 @@ beforeAll(async () => {
     'drift',
     'rotation',
     'plan',
+    'plan-removal',
     'paused',
     'orphan',
     'lone',
@@ -188,6 +189,49 @@ describe.concurrent('a person', () => {
     );
     expect(named).toHaveLength(creates.length);
     for (const [index, { name }] of creates.entries()) expect(named[index]?.params).toContain(name);
+  });
+
+  test('plans a removal first: all stays until the mode is Apply, and what was shown is what goes', async () => {
+    const area = stage.area('plan-removal');
+    await area.make({ mode: 'Apply' });
+    await area.untilReady(2);
+    await area.change({ spec: { mode: 'Plan' } });
+    const before = area.writes().length;
+    await deleteObject(area.pathOf('networks', 'dev'));
+    const { status } = await area.until(
+      (network) =>
+        network.metadata.deletionTimestamp !== undefined &&
+        network.status.plan !== undefined &&
+        /it is deleted/.test(conditionOf(network, 'Ready')?.message ?? ''),
+    );
+    const shown = (status.plan?.steps ?? []).map(({ verb, kind, name }) => `${verb} ${kind} ${name}`);
+    expect(shown.filter((step) => step.startsWith('delete Node '))).toHaveLength(2);
+    await area.hurry();
+    await stays(
+      async () => [
+        area.writes().length,
+        (await area.nodes()).map(({ metadata }) => metadata.deletionTimestamp),
+      ],
+      (found) => JSON.stringify(found) === JSON.stringify([before, [undefined, undefined]]),
+      4_000,
+    );
+
+    await area.change({ spec: { mode: 'Apply' } });
+    await area.untilGone();
+    const ran = stage.operator
+      .logs()
+      .filter(
+        ({ msg, scope, verb }) =>
+          msg === 'changed the surroundings' &&
+          scope === `network ${area.namespace}/dev/first` &&
+          verb === 'delete',
+      )
+      .map(({ verb, kind, name }) => `${verb} ${kind} ${name}`);
+    expect(ran.toSorted()).toEqual(shown.filter((step) => !step.startsWith('delete Node ')).toSorted());
+    const gone = stage.operator
+      .logs()
+      .filter(({ msg, node }) => msg === 'node is gone' && `${node}`.startsWith(`${area.namespace}/`));
+    expect(gone).toHaveLength(2);
   });
 
   test('pauses a Network: nothing in the cloud is changed until it goes on', async () => {
