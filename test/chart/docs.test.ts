@@ -48,6 +48,22 @@ describe('the docs', () => {
     expect(new Set(reasons)).toEqual(new Set(Object.keys(REASONS)));
   });
 
+  test('advise on what a Docker engine says in words that are said', async () => {
+    const folder = join(docsDir, '../src/clouds/docker');
+    const files = (await readdir(folder, { recursive: true })).filter((file) =>
+      /^(?!.*\.test).*\.ts$/.test(file),
+    );
+    const sources = (await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))).join('\n');
+    const [, section = ''] = (await read('docker.md')).split('## When something is wrong');
+    const advised = [...section.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell = '']) =>
+      cell.replaceAll(/`|\.\.\./g, '').split(', '),
+    );
+    expect(advised).toContain('HostPortTaken');
+    const said = (word: string) =>
+      sources.includes(word.endsWith('_') ? word : `'${word}'`) || word in REASONS;
+    expect(advised.filter((word) => !said(word))).toEqual([]);
+  });
+
   test.for(['Cloud', 'CloudSession', 'Machines', 'Fabric'])(
     'tell who adds a cloud of every member of %s',
     async (name) => {

@@ -157,7 +157,7 @@ describe.skipIf(!dockerdPath())('on a Docker engine', { concurrent: true, timeou
       const network = await stage.says(
         'old',
         'Unsupported',
-        /SystemVersion refused: EngineTooOld: the engine speaks API 1.40 at most; 1.41 is the oldest.*20.10.*next try in 10 min/,
+        /SystemVersion refused: EngineTooOld: engine \S+\.sock: the engine speaks API 1.40 at most; 1.41 is the oldest.*20.10.*next try in 10 min/,
       );
       expect(isStalled(network)).toBe(true);
       door.pretend(undefined);
@@ -189,7 +189,7 @@ describe.skipIf(!dockerdPath())('on a Docker engine', { concurrent: true, timeou
       const network = await stage.says(
         'tls',
         'Unauthorized',
-        /SystemVersion refused: (?:UNABLE_TO|SELF_SIGNED)_\w+: .*; next try in \d+ s/,
+        /SystemVersion refused: (?:UNABLE_TO|SELF_SIGNED)_\w+: engine 127\.0\.0\.1:\d+: .*; next try in \d+ s/,
       );
       expect(isStalled(network)).toBe(true);
       await stage.secret('tls', 'Opaque', keys(ours.caPem, 'none'));

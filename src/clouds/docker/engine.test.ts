@@ -90,6 +90,7 @@ test('something that is no engine is told so', async () => {
     api: 'SystemVersion',
     code: 'unavailable',
     reason: 'UnreadableAnswer',
+    message: expect.stringMatching(/^SystemVersion refused: UnreadableAnswer: engine \S+: /),
   });
 });
 

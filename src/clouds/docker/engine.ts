@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { type CallGate, CloudError } from '../cloud.ts';
 import type { Connection } from './credentials.ts';
-import { toCloudError } from './errors.ts';
+import { toCloudError, withPlace } from './errors.ts';
 import { type Api, costOf } from './limits.ts';
 import { info, version } from './shapes.ts';
 
@@ -80,9 +80,13 @@ export async function createEngines({ connection, gate, clock, closed }: EngineO
     return { docker, facts };
   }
 
+  function tellWhere(thrown: unknown): never {
+    throw thrown instanceof CloudError ? withPlace(thrown, placeOf(connection)) : thrown;
+  }
+
   return {
     get: async (signal) => {
-      const asked = agreed ?? agree();
+      const asked = agreed ?? agree().catch(tellWhere);
       agreed = asked;
       asked.catch(() => {
         if (agreed === asked) agreed = undefined;
@@ -180,6 +184,10 @@ function changed(before: EngineFacts, now: EngineFacts): CloudError {
     reason: 'EngineChanged',
     message: `another engine answers at this host: ${now.name} (${now.id}), before it was ${before.name} (${before.id})`,
   });
+}
+
+function placeOf(connection: Connection): string {
+  return 'socketPath' in connection ? connection.socketPath : `${connection.host}:${connection.port}`;
 }
 
 /** A handshake costs more than most answers; a Unix socket costs nothing, and one kept open may be cut when it is used. */

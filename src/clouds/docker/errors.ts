@@ -118,8 +118,19 @@ export function wasAnswered({ cause }: CloudError): boolean {
 /** The same refusal, where more is known of what was done. */
 export function withOutcome(error: CloudError, outcome: CloudError['outcome']): CloudError {
   const { code, api, reason, cause } = error;
-  const message = error.message.slice(`${api} refused: ${reason}: `.length);
-  return new CloudError({ code, api, reason, cause, message, outcome });
+  return new CloudError({ code, api, reason, cause, message: wordsOf(error), outcome });
+}
+
+/** The same refusal, with the engine that it is about: who has several reads which. */
+export function withPlace(error: CloudError, place: string): CloudError {
+  const words = wordsOf(error);
+  if (words.includes(place)) return error;
+  const { code, api, reason, cause, outcome } = error;
+  return new CloudError({ code, api, reason, cause, outcome, message: `engine ${place}: ${words}` });
+}
+
+function wordsOf({ api, reason, message }: CloudError): string {
+  return message.slice(`${api} refused: ${reason}: `.length);
 }
 
 /** For removals: what is gone already needs no removing. */
