@@ -9,12 +9,18 @@ import type { Standing } from '../status.ts';
 import { spell, type Trouble, troubleOf } from '../trouble.ts';
 import { fabricOfNode } from './fabric.ts';
 import { membersAreOpen, type NodeControllerOptions, type Pass, warn } from './pass.ts';
-import { launching, pending, settled, stateReason, type Verdict } from './verdict.ts';
+import { launching, pending, settled, stateReason, troubled, type Verdict } from './verdict.ts';
 
 /** Until a launch is tried in the next zone. */
 const hopMs = 1_000;
 
-export function createAttempts(options: NodeControllerOptions, launches: Backoff) {
+/** What came to nothing, and when it may be tried again. `removals`: of failed machines, which others are to follow. */
+export interface Attempted {
+  readonly launches: Backoff;
+  readonly removals: Backoff;
+}
+
+export function createAttempts(options: NodeControllerOptions, { launches, removals }: Attempted) {
   const { networks, fabrics, bursts, launcher, remover, peers, logger } = options;
 
   async function launch(pass: Pass, { attempt }: { readonly attempt: number }): Promise<Verdict> {
@@ -25,7 +31,8 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
     if (bursts.isRunning(belonging.network)) return pending('waiting for the Nodes made with it');
     const failure = launcher.takeFailure(key);
     if (failure !== undefined) {
-      launches.fail(key, troubleOf(failure, launches.failures(key)) ?? ownTrouble(key, failure));
+      const failures = launches.failures(key);
+      launches.fail(key, troubleOf(failure, failures) ?? ownTrouble(key, 'launch', failures, failure));
     }
     const held = launches.of(key);
     if (held !== undefined && held.waitMs > 0) {
@@ -81,10 +88,10 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
   }
 
   /** Thrown it would wait for the queue alone, and each batch that comes to an end wakes its Nodes at once. */
-  function ownTrouble(key: string, failure: Error): Trouble {
+  function ownTrouble(key: string, what: string, failures: number, failure: Error): Trouble {
     const error = describeError(failure);
-    logger.error({ node: key, error }, 'launch failed');
-    const retryAfterMs = Math.min(1_000 * 2 ** Math.min(launches.failures(key), 10), 300_000);
+    logger.error({ node: key, error }, `${what} failed`);
+    const retryAfterMs = Math.min(1_000 * 2 ** Math.min(failures, 10), 300_000);
     return {
       reason: 'InternalError',
       message: `the operator failed: ${error}`,
@@ -107,6 +114,7 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
         next: again(1_000, 'members open'),
       };
     }
+    removals.forget(key);
     return await launch(pass, { attempt: (record?.attempt ?? 0) + 1 });
   }
 
@@ -144,7 +152,12 @@ export function createAttempts(options: NodeControllerOptions, launches: Backoff
     noteEnd(pass, failed, what);
     region.watch(key);
     const failure = remover.takeFailure(failed.id);
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) {
+      const failures = removals.failures(key);
+      removals.fail(key, troubleOf(failure, failures) ?? ownTrouble(key, 'removal', failures, failure));
+    }
+    const held = removals.of(key);
+    if (held !== undefined && held.waitMs > 0) return troubled(node, false, held);
     remover.request({ region, open, id: failed.id });
     const phase = wasReady(pass) ? 'Unhealthy' : (node.status.phase ?? 'Starting');
     const message = `${what}; it is removed, and another follows`;

@@ -3,9 +3,8 @@ import { CloudError } from '../../clouds/cloud.ts';
 import type { LaunchRecord } from '../../planning/launch-record.ts';
 import { again } from '../../runtime/controller.ts';
 import { describeError } from '../../runtime/errors.ts';
-import type { Backoff } from '../backoff.ts';
 import { spell } from '../trouble.ts';
-import { createAttempts } from './attempts.ts';
+import { type Attempted, createAttempts } from './attempts.ts';
 import { createFollow } from './follow.ts';
 import {
   knownMachine,
@@ -17,13 +16,12 @@ import {
 } from './pass.ts';
 import { keep, launching, type Verdict } from './verdict.ts';
 
-/** `launches`: those that came to nothing. */
-export function createBringUp(options: NodeControllerOptions, launches: Backoff) {
+export function createBringUp(options: NodeControllerOptions, attempted: Attempted) {
   const { launcher } = options;
-  const follow = createFollow(options, launches);
+  const follow = createFollow(options, attempted.launches);
   const { launch, nextAttempt, relaunchEnded, relaunchLost, removeFailed } = createAttempts(
     options,
-    launches,
+    attempted,
   );
 
   async function bringUp(pass: Pass): Promise<Verdict> {

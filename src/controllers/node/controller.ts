@@ -39,17 +39,19 @@ export function createNodeController(options: NodeControllerOptions) {
   const { health, cluster, paused, clock, logger, metrics } = options;
   /** Of launches that came to nothing, and of machines that did not last. */
   const launches = createBackoff(clock, { lastingMs: lastingReadyMs });
+  /** Of failed machines. */
+  const removals = createBackoff(clock);
   /** Of passes that a cloud or a credential put an end to. */
   const troubles = createBackoff(clock);
   const hurried = new Set<string>();
   const wishes = new Map<string, Wish>();
-  const bringUp = createBringUp(options, launches);
+  const bringUp = createBringUp(options, { launches, removals });
   const { takeDown, finish } = createTakeDown(options, troubles);
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
     const seen = nodes.get(key);
     if (seen === undefined) {
-      for (const memory of [launches, troubles]) memory.forget(key);
+      for (const memory of [launches, removals, troubles]) memory.forget(key);
       for (const memory of [wishes, hurried]) memory.delete(key);
       fabrics.forget(scopeKeyOf({ cluster, node: key }));
       health.follow(key, undefined);
@@ -89,7 +91,8 @@ export function createNodeController(options: NodeControllerOptions) {
       return done;
     }
     const { anew, isOther } = heed(key, seen, network);
-    if (hurried.delete(key) || isOther) for (const memory of [launches, troubles]) memory.hurry(key);
+    if (hurried.delete(key) || isOther)
+      for (const memory of [launches, removals, troubles]) memory.hurry(key);
     try {
       const verdict = await pass({ key, seen, node, belonging, hold, anew, signal });
       if (verdict === 'gone') return done;

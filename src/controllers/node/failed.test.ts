@@ -36,6 +36,15 @@ test('one whose removal is refused is no reason for a second machine', async () 
   expect((await bed.node()).status.phase).toBe('Ready');
 });
 
+test('a removal that is refused is tried less and less often', async () => {
+  const bed = await readyNode();
+  bed.cloud.refuse('remove', 'unavailable');
+  bed.cloud.fail('m-1');
+  await bed.run(300_000);
+  expect(bed.cloud.calledTimes('remove')).toBeLessThanOrEqual(12);
+  expect(conditionOf(await bed.node(), 'Ready')?.message).toContain('next try in');
+});
+
 test('one of a Node that is deleted is removed, and none follows', async () => {
   const bed = await readyNode();
   bed.cloud.fail('m-1');
