@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
@@ -62,12 +62,13 @@ test('nothing is left of an engine that was stopped with all that it ran', async
   await docker(engine, ['network', 'create', '--subnet=198.51.100.0/24', 'elsewhere']);
   await runServer(engine, 'first', '--network=mesh', '--volume=kept:/kept');
   await runServer(engine, 'second', '--network=elsewhere');
-  const links = await linksOf(engine);
-  expect(links).toHaveLength(3);
+  const marks = await marksOf(engine);
+  expect(marks.links).toHaveLength(3);
+  expect(marks.cgroups).not.toEqual([]);
 
   await engine.stop();
 
-  await expect(traces(engine, links)).resolves.toEqual([]);
+  await expect(traces(engine, marks)).resolves.toEqual([]);
 });
 
 test('nor of one whose owner was killed', async () => {
@@ -84,12 +85,12 @@ test('nor of one whose owner was killed', async () => {
   onTestFinished(() => void owner.kill('SIGKILL'));
   const line = await new Promise<string>((resolve) => createInterface(owner.stdout).once('line', resolve));
   const engine = z.object({ socketPath: z.string(), range: z.string() }).parse(JSON.parse(line));
-  const links = await linksOf(engine);
-  expect(await traces(engine, links)).not.toEqual([]);
+  const marks = await marksOf(engine);
+  expect(await traces(engine, marks)).not.toEqual([]);
 
   owner.kill('SIGKILL');
 
-  const left = () => traces(engine, links);
+  const left = () => traces(engine, marks);
   await eventually(left, (found) => expect(found).toEqual([]), { what: 'the end of all traces' });
 });
 
@@ -119,8 +120,14 @@ async function nameAt(url: string): Promise<string> {
 
 type Known = Pick<Engine, 'socketPath' | 'range'>;
 
-/** Its bridges, which are what it makes in our own network. */
-async function linksOf(engine: Known): Promise<readonly string[]> {
+/** Bridges and cgroups as `name number`: another engine may get the name the moment it is free, but never the number. */
+interface Marks {
+  readonly links: readonly string[];
+  readonly cgroups: readonly string[];
+}
+
+/** What it makes in our own network and beside our own processes. */
+async function marksOf(engine: Known): Promise<Marks> {
   const ids = await docker(engine, [
     'network',
     'ls',
@@ -128,10 +135,15 @@ async function linksOf(engine: Known): Promise<readonly string[]> {
     '--no-trunc',
     '--format={{.ID}} {{.Name}}',
   ]);
-  return ids.split('\n').map((line) => {
+  const bridges = ids.split('\n').map((line) => {
     const [id = '', name] = line.split(' ');
     return name === 'bridge' ? nameOf(engine) : `br-${id.slice(0, 12)}`;
   });
+  const nameIn = (mark: string) => mark.split(' ')[0] ?? '';
+  return {
+    links: (await linksNow()).filter((mark) => bridges.includes(nameIn(mark))),
+    cgroups: (await foldersNow('/sys/fs/cgroup')).filter((mark) => nameIn(mark) === nameOf(engine)),
+  };
 }
 
 function nameOf({ range }: Known): string {
@@ -139,24 +151,40 @@ function nameOf({ range }: Known): string {
 }
 
 /** Processes, bridges, cgroups and files that an engine could leave behind. */
-async function traces(engine: Known, links: readonly string[]): Promise<readonly string[]> {
+async function traces(engine: Known, { links, cgroups }: Marks): Promise<readonly string[]> {
   const dir = dirname(engine.socketPath);
   const processes = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
   const commands = await Promise.all(
     processes.map((pid) => readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '')),
   );
-  const cgroups = await directoriesIn('/sys/fs/cgroup');
   return [
     ...commands.filter((command) => command.includes(dir)),
-    ...(await readdir('/sys/class/net')).filter((link) => links.includes(link)),
-    ...cgroups.filter((name) => name === nameOf(engine)),
+    ...(await linksNow()).filter((mark) => links.includes(mark)),
+    ...(await foldersNow('/sys/fs/cgroup')).filter((mark) => cgroups.includes(mark)),
     ...[dir].filter(existsSync),
   ];
 }
 
-/** Names of all folders below. Some go while they are read. */
-async function directoriesIn(dir: string): Promise<readonly string[]> {
+/** Some go while they are read. */
+async function linksNow(): Promise<readonly string[]> {
+  const names = await readdir('/sys/class/net');
+  const numbers = names.map((name) =>
+    readFile(join('/sys/class/net', name, 'ifindex'), 'utf8').catch(() => ''),
+  );
+  return (await Promise.all(numbers)).map((number, index) => `${names[index]} ${number.trim()}`);
+}
+
+/** All folders below. Some go while they are read. */
+async function foldersNow(dir: string): Promise<readonly string[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  return [folders, ...(await Promise.all(folders.map((name) => directoriesIn(join(dir, name)))))].flat();
+  const folders = entries.filter((entry) => entry.isDirectory());
+  const found = folders.map(async ({ name }) => {
+    const path = join(dir, name);
+    const number = await stat(path).then(
+      ({ ino }) => ino,
+      () => 0,
+    );
+    return [`${name} ${number}`, ...(await foldersNow(path))];
+  });
+  return (await Promise.all(found)).flat();
 }

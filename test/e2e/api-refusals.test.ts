@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { exactlyOneOf, sameOf } from '../../src/api/cloud-member.ts';
@@ -6,6 +5,7 @@ import { RESOURCES } from '../../src/api/resources.ts';
 import { rootOf } from '../../tools/crd.ts';
 import type { Structural } from '../../tools/structural.ts';
 import { api, createObject } from '../support/api.ts';
+import { installKinds } from '../support/kinds.ts';
 import { apply, applyRefused, kubectl } from '../support/kubectl.ts';
 import { freshNamespace } from '../support/namespace.ts';
 import {
@@ -22,13 +22,9 @@ import {
   placementChanges,
 } from './api-cases.ts';
 
-const crds = join(import.meta.dirname, '../../crds');
 const root = '/apis/peerage.dev/v1alpha1/namespaces/default';
 
-beforeAll(async () => {
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', crds]);
-});
+beforeAll(installKinds);
 
 describe.each([
   { kind: 'Network', plural: 'networks', base: network, refusals: networkRefusals },

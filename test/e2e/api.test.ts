@@ -6,11 +6,11 @@ import { z } from 'zod';
 import { parseCredential, parseNetwork, parseNode } from '../../src/api/parse.ts';
 import { RESOURCES } from '../../src/api/resources.ts';
 import { api, getObject, patchObject } from '../support/api.ts';
+import { installKinds } from '../support/kinds.ts';
 import { apply, kubectl } from '../support/kubectl.ts';
 import { freshNamespace } from '../support/namespace.ts';
 
 const root = join(import.meta.dirname, '../..');
-const crds = join(root, 'crds');
 const examples = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.yaml'));
 
 const network = `
@@ -43,10 +43,7 @@ spec:
   aws: {source: Ambient}
 `;
 
-beforeAll(async () => {
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', crds]);
-});
+beforeAll(installKinds);
 
 const pathOf = (namespace: string, plural: string, name: string) =>
   `/apis/peerage.dev/v1alpha1/namespaces/${namespace}/${plural}/${name}`;

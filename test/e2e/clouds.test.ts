@@ -57,7 +57,7 @@ describe.skipIf(!dockerdPath())('a Network on Docker and AWS', () => {
     await eventually(
       () => readyPods(area),
       (count) => count === 2,
-      { withinMs: 60_000, what: 'the Pods of the gateway' },
+      { what: 'the Pods of the gateway' },
     );
     await area.untilReady(4);
   });

@@ -47,7 +47,7 @@ describe('the control plane of a test run', () => {
 
     const kubectlWrites = async () =>
       (await readAudit(auditLogPath, position))
-        .filter(by({ user: 'peerage-admin', userAgent: 'kubectl' }))
+        .filter(by({ user: 'peerage-admin', userAgent: 'kubectl', namespace }))
         .filter(isWrite);
     const writes = await eventually(kubectlWrites, (events) => events.length === 2);
     expect(writesPerObject(writes)).toEqual(new Map([[`configmaps ${namespace}/note`, 2]]));

@@ -1,18 +1,13 @@
-import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { api } from '../support/api.ts';
-import { kubectl } from '../support/kubectl.ts';
+import { installKinds } from '../support/kinds.ts';
 import { credential, network } from './api-cases.ts';
 import { dockerCredentials, dockerNeighbours, dockerPlacements } from './docker-cases.ts';
 
-const crds = join(import.meta.dirname, '../../crds');
 const root = '/apis/peerage.dev/v1alpha1/namespaces/default';
 const how = '?dryRun=All&fieldValidation=Strict';
 
-beforeAll(async () => {
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', crds]);
-});
+beforeAll(installKinds);
 
 test.each(dockerPlacements)('a placement on Docker is taken: %j', async (docker) => {
   const placement = { name: 'local', credentialRef: { name: 'engine' }, docker };

@@ -43,7 +43,7 @@ spec:
 
   test('are Unhealthy when their program hangs, though the engine calls them running', async () => {
     await signal('STOP');
-    await eventually(phase, (now) => now === 'Unhealthy', { withinMs: 60_000 });
+    await eventually(phase, (now) => now === 'Unhealthy');
     const { status } = await first();
     expect(status.machine?.state).toBe('running');
     expect(status.conditions?.find(({ type }) => type === 'Ready')?.message).toMatch(
@@ -57,7 +57,7 @@ spec:
       (await stage.nodes()).filter((node) => node.status.phase === 'Unhealthy').length;
     await stays(unwell, (count) => count === 1, 4_000);
     await signal('CONT');
-    await eventually(phase, (now) => now === 'Ready', { withinMs: 60_000 });
+    await eventually(phase, (now) => now === 'Ready');
   });
 
   test('are replaced when that lasts, where the Network asks for it', async () => {
@@ -68,7 +68,7 @@ spec:
     await eventually(
       async () => (await stage.nodes()).map((node) => node.metadata.uid),
       (uids) => uids.length === 3 && !uids.includes(metadata.uid),
-      { withinMs: 90_000, what: `another Node in place of ${metadata.name}` },
+      { what: `another Node in place of ${metadata.name}` },
     );
     await stage.ready('web');
     expect(await stage.containers()).toHaveLength(3);

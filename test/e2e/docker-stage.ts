@@ -1,5 +1,4 @@
 /** One operator against the run's API server and Docker engines of its own, each with a credential. */
-import { join } from 'node:path';
 import { inject } from 'vitest';
 import type { Network } from '../../src/api/network.ts';
 import type { Node } from '../../src/api/node.ts';
@@ -10,10 +9,9 @@ import { docker } from '../support/docker-cli.ts';
 import { type Engine, startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { importImage } from '../support/images.ts';
+import { installKinds } from '../support/kinds.ts';
 import { apply, kubectl } from '../support/kubectl.ts';
 import { type Operator, startOperator } from '../support/operator.ts';
-
-const crds = join(import.meta.dirname, '../../crds');
 
 export type DockerStage = Awaited<ReturnType<typeof startDockerStage>>;
 
@@ -22,8 +20,7 @@ export async function startDockerStage(
   images: readonly Parameters<typeof importImage>[1][],
   env: Readonly<Record<string, string>> = {},
 ) {
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', crds]);
+  await installKinds();
   const engine = await startEngine();
   const references = new Map<string, string>();
   for (const name of ['haproxy', ...images] as const) references.set(name, await importImage(engine, name));
@@ -76,7 +73,7 @@ spec: {docker: {host: "unix://${engine.socketPath}"}}
       ].map((list) => ours(engine, list));
       return (await Promise.all(found)).flat();
     },
-    async ready(name: string, withinMs = 60_000): Promise<Network> {
+    async ready(name: string, withinMs = 120_000): Promise<Network> {
       return await eventually(
         async () => read(parseNetwork(await getObject(path('networks', name)))),
         ({ metadata, status }) =>

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 import { z } from 'zod';
+import { installKinds } from '../support/kinds.ts';
 import { kubectl } from '../support/kubectl.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -25,10 +26,7 @@ const ours = blocks.filter(
     apiVersion === 'peerage.dev/v1alpha1' || (apiVersion === undefined && !groups && !data),
 );
 
-beforeAll(async () => {
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', join(root, 'crds')]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', join(root, 'crds')]);
-});
+beforeAll(installKinds);
 
 test('some are found, whole ones and parts', () => {
   expect(ours.some(({ document }) => document.kind === 'CloudCredential')).toBe(true);

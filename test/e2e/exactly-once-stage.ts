@@ -1,6 +1,5 @@
 /** What both proofs of "exactly one machine" stand on: a sandbox that lags and loses replies, and a look at every record. */
-import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { type AwsSandbox, startAwsSandbox } from '../../src/sandbox/aws/sandbox.ts';
 import {
@@ -12,12 +11,11 @@ import {
   patchObject,
 } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
+import { installKinds } from '../support/kinds.ts';
 import { type KubeGate, openKubeGate, type PatchGate } from '../support/kube-gate.ts';
-import { kubectl } from '../support/kubectl.ts';
 import { freshNamespace } from '../support/namespace.ts';
 import { type Operator, startOperator } from '../support/operator.ts';
 
-const crds = join(import.meta.dirname, '../../crds');
 const region = 'us-east-1';
 const readLagMs = 3_000;
 /** The operator's window is longer than the lag it stands for, as five minutes are on AWS. */
@@ -68,8 +66,7 @@ export interface Stage {
 }
 
 export async function setStage(gate: PatchGate): Promise<Stage> {
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', crds]);
+  await installKinds();
   const namespace = await freshNamespace();
   const sandbox = await startAwsSandbox({
     bootMs: 300,
@@ -175,6 +172,13 @@ export async function setStage(gate: PatchGate): Promise<Stage> {
     },
   };
   return stage;
+}
+
+/** As many machines as Nodes: each Node's own, distinct, and alive. */
+export async function expectOneMachinePerNode(stage: Stage, replicas: number): Promise<void> {
+  const machines = await stage.machinesOfNodes();
+  expect(machines.size).toBe(replicas);
+  expect([...machines.values()].sort()).toEqual(stage.living().sort());
 }
 
 /** Undefined when the patch is not the write of a launch record. */

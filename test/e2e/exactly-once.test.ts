@@ -1,13 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createKiller } from './exactly-once-kills.ts';
-import { leftOvers, placementsWith, type Stage, setStage } from './exactly-once-stage.ts';
-
-/** As many machines as Nodes: each Node's own, distinct, and alive. */
-async function expectOneMachinePerNode(stage: Stage, replicas: number): Promise<void> {
-  const machines = await stage.machinesOfNodes();
-  expect(machines.size).toBe(replicas);
-  expect([...machines.values()].sort()).toEqual(stage.living().sort());
-}
+import { expectOneMachinePerNode, leftOvers, placementsWith, setStage } from './exactly-once-stage.ts';
 
 test('an operator killed 20 times with a record or a call open makes one machine per Node, and leaves none', async () => {
   const killer = createKiller();
@@ -71,31 +64,5 @@ test('an operator killed 20 times with a record or a call open makes one machine
   expect(killer.kills).toHaveLength(20);
   expect(killer.kills.filter(({ wasAlive, wasOpen }) => !wasAlive || !wasOpen)).toEqual([]);
   expect(new Set(killer.kills.map(({ pid }) => pid)).size).toBe(20);
-  expect(stage.mostMachinesOfANode()).toBe(1);
-}, 480_000);
-
-test('two operators at once without leader election make one machine per Node, and leave none', async () => {
-  const stage = await setStage(async (_, forward) => {
-    await forward();
-    return 'answered';
-  });
-  const operators = await Promise.all([stage.startOperator(), stage.startOperator()]);
-  onTestFinished(async () => {
-    await Promise.all(operators.map((operator) => operator.stop()));
-  });
-
-  await stage.apply(8);
-  await stage.untilReady(8);
-  await expectOneMachinePerNode(stage, 8);
-
-  await stage.change(placementsWith(14), 14);
-  await expectOneMachinePerNode(stage, 14);
-
-  await stage.change(placementsWith(3), 3);
-  await expectOneMachinePerNode(stage, 3);
-
-  await stage.removeAll();
-  expect(leftOvers(stage)).toEqual([]);
-  expect(await stage.nodes()).toEqual([]);
   expect(stage.mostMachinesOfANode()).toBe(1);
 }, 480_000);

@@ -478,7 +478,7 @@ describe('what is built on the calls', () => {
     const stand = (identity: string, one: KubeClient) => {
       const election = new Election({
         ...{ identity, clock, logger, store: createLeaseStore(one, { namespace, name: 'peerage' }) },
-        ...{ leaseDurationMs: 3_000, renewDeadlineMs: 1_500, marginMs: 1_000, retryPeriodMs: 100 },
+        ...{ leaseDurationMs: 8_000, renewDeadlineMs: 1_500, marginMs: 1_000, retryPeriodMs: 100 },
       });
       const leaving = own(new AbortController(), (controller) => controller.abort());
       const over = election.run(leaving.signal, (signal) => clock.sleep(600_000, signal).catch(() => {}));
@@ -497,7 +497,8 @@ describe('what is built on the calls', () => {
     expect(await held()).toEqual([false, true]);
     b.leave();
     await b.over;
-    await eventually(held, ([ofA, ofB]) => ofA && !ofB, { withinMs: 2_500 });
+    // Long before the Lease would have run out.
+    await eventually(held, ([ofA, ofB]) => ofA && !ofB, { withinMs: 6_000 });
   });
 
   test('Events are shown by kubectl with their count', async () => {

@@ -141,7 +141,7 @@ describe.concurrent('a person', () => {
     const rotatedAt = Date.now();
     await patchObject(area.secretPath('aws-keys'), { stringData: { aws_access_key_id: 'AKIAROTATED' } });
     await kubectl(['scale', 'pnet/dev', '--replicas=2'], area);
-    await area.untilReady(2, { withinMs: 75_000 });
+    await area.untilReady(2);
     // What follows the first accepted call, a launch, takes its own time.
     const launch = area
       .calls()
@@ -365,7 +365,7 @@ describe.concurrent('a person', () => {
     await eventually(
       () => getObject(`/api/v1/namespaces/${area.namespace}`),
       (namespace) => namespace === undefined,
-      { withinMs: 90_000, what: 'absence of the namespace' },
+      { what: 'absence of the namespace' },
     );
     expect(area.owned()).toEqual([]);
     expect(area.machines()).toEqual([]);

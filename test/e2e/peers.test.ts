@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { deleteObject, getObject } from '../support/api.ts';
-import { auditPosition, isWrite, readAudit } from '../support/audit.ts';
+import { auditPosition, by, isWrite, readAudit } from '../support/audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Area, client, placementIn, type Stage, startStage, stays } from './stage.ts';
 
@@ -45,12 +45,9 @@ test('a look that finds the list as it was writes it nowhere', async () => {
   const { auditLogPath } = inject('controlPlane');
   const position = await auditPosition(auditLogPath);
   const writes = async () =>
-    (await readAudit(auditLogPath, position)).filter(
-      (event) =>
-        isWrite(event) &&
-        event.objectRef?.namespace === area.namespace &&
-        event.objectRef.resource === 'configmaps',
-    );
+    (await readAudit(auditLogPath, position))
+      .filter(by({ namespace: area.namespace }))
+      .filter((event) => isWrite(event) && event.objectRef?.resource === 'configmaps');
   await area.hurry();
   await stays(writes, (found) => found.length === 0, 3_000);
 });

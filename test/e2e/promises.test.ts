@@ -131,7 +131,7 @@ describe.skipIf(!refereePath('kstatus'))('Flux and Helm', { concurrent: true }, 
           return now;
         },
         (now) => now === verdict,
-        { withinMs: 60_000, what: verdict },
+        { what: verdict },
       );
     await area.make();
     await until('Current');

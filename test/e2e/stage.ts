@@ -1,5 +1,4 @@
 /** One operator against the run's API server and a sandbox of AWS, with a namespace and a region of its own for each test. */
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inject } from 'vitest';
 import { API_VERSION } from '../../src/api/common.ts';
@@ -12,10 +11,8 @@ import type { LogEntry } from '../../src/sandbox/aws/journal.ts';
 import { type AwsSandbox, type AwsSandboxOptions, startAwsSandbox } from '../../src/sandbox/aws/sandbox.ts';
 import { createObject, deleteObject, getObject, listObjects, patchObject } from '../support/api.ts';
 import { type Deadline, eventually } from '../support/eventually.ts';
-import { kubectl } from '../support/kubectl.ts';
+import { installKinds } from '../support/kinds.ts';
 import { type Operator, startOperator } from '../support/operator.ts';
-
-const crds = join(import.meta.dirname, '../../crds');
 
 /** Regions are apart from each other in everything: resources, limits, faults. So each area has one. */
 const regions = [
@@ -53,8 +50,7 @@ export type Area = Awaited<ReturnType<typeof openArea>>;
 
 /** Starts it all, with an area of each name: a namespace with the Secret `aws-keys` and the CloudCredential `aws`. */
 export async function startStage(names: readonly string[], options: StageOptions = {}) {
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', crds]);
+  await installKinds();
   const sandbox = await startAwsSandbox({
     bootMs: 300,
     shutdownMs: 300,
@@ -111,7 +107,7 @@ export async function startStage(names: readonly string[], options: StageOptions
           async () =>
             sandbox.ownedResources(TAGS.cluster).filter(({ tags }) => tags[TAGS.cluster] === CLUSTER),
           (left) => left.length === 0,
-          { withinMs: 60_000, what: 'a sandbox without anything of ours' },
+          { what: 'a sandbox without anything of ours' },
         );
       } finally {
         await operator.stop();
@@ -212,7 +208,7 @@ async function openArea({
       const found = await eventually(
         () => area.network(called),
         (network) => network !== undefined && holds(network),
-        { what: `Network ${called} of ${name}`, withinMs: 60_000, ...deadline },
+        { what: `Network ${called} of ${name}`, ...deadline },
       );
       if (found === undefined) throw new Error(`${called} vanished`);
       return found;
@@ -223,7 +219,7 @@ async function openArea({
       eventually(
         () => area.network(called),
         (network) => network === undefined,
-        { what: `absence of Network ${called} of ${name}`, withinMs: 60_000 },
+        { what: `absence of Network ${called} of ${name}` },
       ),
     cloud: () => sandbox.state(region),
     /** Machines that are not ended yet, of whoever. */

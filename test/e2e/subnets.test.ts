@@ -34,7 +34,7 @@ describe.concurrent('a placement', () => {
     await eventually(
       async () => area.machines(),
       (now) => now.length === 2 && now.every(({ subnetId }) => wished.includes(subnetId)),
-      { withinMs: 90_000, what: 'machines in the new subnets only' },
+      { what: 'machines in the new subnets only' },
     );
     await area.untilReady(2);
 

@@ -1,17 +1,17 @@
 /** Objects and cloud as a version of the operator left them: how they are recorded, and how they are put back. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inject } from 'vitest';
 import { z } from 'zod';
 import { API_VERSION } from '../../src/api/common.ts';
 import { type AwsSandbox, startAwsSandbox } from '../../src/sandbox/aws/sandbox.ts';
 import { type SavedRegion, savedRegion } from '../../src/sandbox/aws/saved.ts';
-import { createObject, listObjects, patchObject } from '../support/api.ts';
+import { createObject, deleteObject, listObjects, patchObject } from '../support/api.ts';
+import { installKinds } from '../support/kinds.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { type Operator, startOperator } from '../support/operator.ts';
+import { serviceAccountKubeconfig } from '../support/service-account.ts';
 import type { Deed } from './stage.ts';
 
-const crds = join(import.meta.dirname, '../../crds');
 const file = join(import.meta.dirname, 'upgrade.json');
 
 /** Names in the cloud are made from these two, so they are part of the record. */
@@ -60,6 +60,8 @@ const recordSchema = z.object({
 
 export interface UpgradeStage {
   readonly sandbox: AwsSandbox;
+  /** As whom the operator comes in, and nobody else. It may do everything. */
+  readonly user: string;
   /** Calls that change something, as they came in. */
   readonly deeds: readonly Deed[];
   start(): Promise<Operator>;
@@ -68,8 +70,7 @@ export interface UpgradeStage {
 
 /** `recording`: what is made is of a past that every clock has behind it. */
 export async function openStage({ recording }: { readonly recording: boolean }): Promise<UpgradeStage> {
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', crds]);
+  await installKinds();
   const quick = { bootMs: 300, shutdownMs: 300, healthMs: 300, balancerMs: 300 };
   const since = Date.now() - Date.parse('2024-01-01T00:00:00Z');
   const sandbox = await startAwsSandbox({
@@ -88,12 +89,17 @@ export async function openStage({ recording }: { readonly recording: boolean }):
     kind: 'Namespace',
     metadata: { name: namespace },
   });
+  await kubectl(['create', 'serviceaccount', 'operator'], { namespace });
+  const subject = `--serviceaccount=${namespace}:operator`;
+  await kubectl(['create', 'clusterrolebinding', namespace, '--clusterrole=cluster-admin', subject]);
+  const kubeconfig = await serviceAccountKubeconfig(namespace, 'operator');
   return {
     sandbox,
+    user: `system:serviceaccount:${namespace}:operator`,
     deeds,
     start: () =>
       startOperator({
-        kubeconfig: inject('kubeconfig'),
+        kubeconfig,
         env: {
           AWS_ENDPOINT_URL: sandbox.url,
           PEERAGE_WATCH_NAMESPACES: namespace,
@@ -105,7 +111,10 @@ export async function openStage({ recording }: { readonly recording: boolean }):
           PEERAGE_SWEEP_GRACE_SECONDS: '2',
         },
       }),
-    stop: () => sandbox.stop(),
+    async stop() {
+      await deleteObject(`/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/${namespace}`);
+      await sandbox.stop();
+    },
   };
 }
 
@@ -252,5 +261,5 @@ export async function makeObjects(): Promise<void> {
 /** As a user takes it all away. */
 export async function takeAway(): Promise<void> {
   const objects = ['pnet/dev', 'pnode/lone', 'ccred/aws', 'secret/aws-keys'];
-  await kubectl(['delete', ...objects, '--timeout=60s'], { namespace });
+  await kubectl(['delete', ...objects, '--timeout=120s'], { namespace });
 }

@@ -50,7 +50,7 @@ async function takesOver(): Promise<void> {
   const written = async () => [
     ...stage.deeds.map(({ region, action, params }) => `${region} ${action} ${params}`),
     ...(await readAudit(inject('controlPlane').auditLogPath, position))
-      .filter(by({ userAgent: 'peerage/' }))
+      .filter(by({ user: stage.user }))
       .filter(isWrite)
       .map(({ verb, requestURI }) => `${verb} ${requestURI}`),
   ];

@@ -53,12 +53,15 @@ export interface Caller {
   readonly user?: string;
   /** Beginning of the User-Agent header. */
   readonly userAgent?: string;
+  /** Of the object that was asked for. The server is shared, and what others do in their namespaces is in the log, too. */
+  readonly namespace?: string;
 }
 
-export function by({ user, userAgent }: Caller): (event: AuditEvent) => boolean {
+export function by({ user, userAgent, namespace }: Caller): (event: AuditEvent) => boolean {
   return (event) =>
     (user === undefined || event.user.username === user) &&
-    (userAgent === undefined || (event.userAgent ?? '').startsWith(userAgent));
+    (userAgent === undefined || (event.userAgent ?? '').startsWith(userAgent)) &&
+    (namespace === undefined || event.objectRef?.namespace === namespace);
 }
 
 /** Whether the request was to change something; refused ones count, since they cost the server the same. */
