@@ -11,8 +11,8 @@ const controlPlane = 'test/support/control-plane.ts';
 const waiting = {
   testTimeout: 300_000,
   hookTimeout: 300_000,
-  maxWorkers: 4,
-  sequence: { groupOrder: 3 },
+  maxWorkers: 5,
+  sequence: { groupOrder: 2 },
 };
 
 export default defineConfig({
@@ -33,16 +33,6 @@ export default defineConfig({
         },
       },
       {
-        test: {
-          name: 'behaviour',
-          include: ['test/behaviour/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
         // One file at a time, and not beside e2e: they install and remove the kinds, of which a server has but one of each.
         test: {
           name: 'chart',
@@ -51,9 +41,10 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
+      { test: { name: 'behaviour', include: ['test/behaviour/**/*.test.ts'], ...waiting } },
       { test: { name: 'cli', include: ['test/cli/**/*.test.ts'], ...waiting } },
       { test: { name: 'docker', include: ['test/docker/**/*.test.ts'], ...waiting } },
       {

@@ -15,6 +15,7 @@ const long = [
   'promises-rights',
   'exactly-once-pair',
   'docker-health',
+  'fabric-docker',
   'balancer-region',
   'subnets',
   'lifecycle',
@@ -27,6 +28,11 @@ const long = [
   'peers-docker',
   'docker-drain',
   'docker',
+  'health-docker',
+  'machines-docker-faults',
+  'fabric',
+  'haproxy',
+  'gateway',
   'gateway-network',
 ];
 
