@@ -189,15 +189,22 @@ test('a failed list changes nothing and proves no absence', async () => {
   expect(region.readAt).toBe(readAt);
 });
 
-test('counts an absence from the first full list that was asked about it, by when lists began', async () => {
+test('counts an absence from the first question on, by when lists began', async () => {
   const { region, readAfter } = setUp();
-  expect(region.absentForMs('n')).toBe(0);
-  await readAfter(1_000);
   expect(region.absentForMs('n')).toBe(0);
   await readAfter(4_000);
   expect(region.absentForMs('n')).toBe(4_000);
   region.present('n');
   expect(region.absentForMs('n')).toBe(0);
+});
+
+test('a list from before the question proves no absence, however old it is', async () => {
+  const { region, clock, readAfter } = setUp();
+  await readAfter(0);
+  await clock.advance(restMs);
+  expect(region.absentForMs('n')).toBe(0);
+  await readAfter(1_000);
+  expect(region.absentForMs('n')).toBe(1_000);
 });
 
 test('reads often while anything is under way, and seldom at rest', async () => {

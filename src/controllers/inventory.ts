@@ -114,15 +114,14 @@ export class RegionInventory {
     return this.#absences.keys();
   }
 
-  /** Since when full lists have failed to show what `key` looks for; begins with the first list after the first call. */
+  /**
+   * For how long full lists have failed to show what `key` looks for, from the first question on. A list that was begun
+   * before it counts for nothing, however old: the machine may be younger.
+   */
   absentForMs(key: string): number {
-    if (this.#readAt === undefined) return 0;
     const since = this.#absences.get(key);
-    if (since === undefined) {
-      this.#absences.set(key, this.#readAt);
-      return 0;
-    }
-    return this.#readAt - since;
+    if (since === undefined) this.#absences.set(key, this.#options.clock.monotonic());
+    return since === undefined || this.#readAt === undefined ? 0 : Math.max(0, this.#readAt - since);
   }
 
   present(key: string): void {
