@@ -58,7 +58,7 @@ export interface Stage {
   change(spec: unknown, replicas: number): Promise<void>;
   untilReady(replicas: number): Promise<void>;
   nodes(): Promise<readonly ApiObject[]>;
-  /** Ids of machines that run or are about to, whatever the lag makes lists say. */
+  /** Machines that run or are about to, whatever the lag makes lists say, each as the Node it was launched for and its id. */
   living(): string[];
   /** Nodes' machines by Node name, from their status. */
   machinesOfNodes(): Promise<ReadonlyMap<string, string>>;
@@ -90,13 +90,16 @@ export async function setStage(gate: PatchGate): Promise<Stage> {
 
   const machines = () =>
     sandbox.state(region).instances.filter(({ tags }) => tags['peerage-cluster'] === namespace);
+  const launchedFor = ({ tags, launchIndex }: ReturnType<typeof machines>[number]) => {
+    const launch = `${tags['peerage-launch']}/${launchIndex}`;
+    return nodeOf.get(launch) ?? `nobody's ${launch}`;
+  };
   const isLiving = ({ state }: { readonly state: string }) => state === 'pending' || state === 'running';
   sandbox.faults.afterCall(({ action }) => {
     if (action !== 'RunInstances') return;
     const counts = new Map<string, number>();
-    for (const { tags, launchIndex } of machines().filter(isLiving)) {
-      const launch = `${tags['peerage-launch']}/${launchIndex}`;
-      const node = nodeOf.get(launch) ?? `nobody's ${launch}`;
+    for (const machine of machines().filter(isLiving)) {
+      const node = launchedFor(machine);
       counts.set(node, (counts.get(node) ?? 0) + 1);
     }
     most = Math.max(most, ...counts.values());
@@ -152,7 +155,7 @@ export async function setStage(gate: PatchGate): Promise<Stage> {
     living: () =>
       machines()
         .filter(isLiving)
-        .map(({ id }) => id),
+        .map((machine) => `${launchedFor(machine)} ${machine.id}`),
     async machinesOfNodes() {
       const pairs = (await stage.nodes()).map(
         (node) => [node.metadata.name, machineSchema.parse(node).status.machine.id] as const,
@@ -174,11 +177,12 @@ export async function setStage(gate: PatchGate): Promise<Stage> {
   return stage;
 }
 
-/** As many machines as Nodes: each Node's own, distinct, and alive. */
+/** As many machines as Nodes: each Node's own, launched for it, distinct, and alive. */
 export async function expectOneMachinePerNode(stage: Stage, replicas: number): Promise<void> {
   const machines = await stage.machinesOfNodes();
   expect(machines.size).toBe(replicas);
-  expect([...machines.values()].sort()).toEqual(stage.living().sort());
+  const rows = [...machines].map(([node, id]) => `${node} ${id}`);
+  expect(stage.living().sort()).toEqual(rows.sort());
 }
 
 /** Undefined when the patch is not the write of a launch record. */
