@@ -185,6 +185,8 @@ export interface LaunchRequest {
   /** At most 64 ASCII characters. Calling again with the same one never makes a second set. */
   readonly token: string;
   readonly owner: Owner;
+  /** UID of the owner's object; for marks that cannot be taken off again. Absent where it is not known. */
+  readonly uid?: string;
   /** The placement's cloud member, as parsed by the cloud's `placement` schema and pinned. */
   readonly spec: unknown;
   /** What `resolve` answered; kept in the launch record, so that a repeated call is the same call. */
@@ -232,6 +234,11 @@ export interface Machines {
  */
 export interface Scope {
   readonly owner: Owner;
+  /**
+   * UID of the owner's object, which tells what is its own from what an earlier object of its name let go of. Absent where
+   * there is no object, as in a sweep, and where there is no machine, as in a region.
+   */
+  readonly uid?: string;
   /** The cloud member of the placement or Node; of those that share a region the first, which decides where one must. */
   readonly spec: unknown;
   /** Those of the other placements that share the region: the balancer reaches them all. */

@@ -8,6 +8,8 @@ import type { KubeObject } from '../kube/object.ts';
 /** Where a Node belongs, read off its labels and its spec. */
 export interface Belonging {
   readonly owner: Owner;
+  /** UID of its Network, or its own if it is standalone. Absent where a machine of it is let go of while its Network stays. */
+  readonly uid?: string;
   /** `namespace/name` of its Network; absent for a standalone Node. */
   readonly network?: string;
   readonly placement?: string;
@@ -22,7 +24,7 @@ export interface Belonging {
 }
 
 export function belongingOf(node: Node, cluster: string): Belonging {
-  const { labels = {}, namespace, name } = node.metadata;
+  const { labels = {}, namespace, name, uid, ownerReferences = [] } = node.metadata;
   const { name: cloud, spec } = cloudOf(node.spec);
   const definition: Cloud = CLOUDS[cloud];
   const network = labels[LABELS.network];
@@ -30,11 +32,14 @@ export function belongingOf(node: Node, cluster: string): Belonging {
   const common = { cloud, spec, region: definition.regionOf(spec), revision: labels[LABELS.revision] ?? '' };
   if (network === undefined || placement === undefined) {
     const owner = { cluster, node: `${namespace}/${name}` };
-    return { ...common, owner, index: 0, scopeKey: scopeKeyOf(owner) };
+    return { ...common, owner, uid, index: 0, scopeKey: scopeKeyOf(owner) };
   }
   const owner = { cluster, network: `${namespace}/${network}`, placement };
   const index = ordinalOf(node);
-  return { ...common, owner, network: owner.network, placement, index, scopeKey: scopeKeyOf(owner) };
+  const reference = ownerReferences.find((one) => one.kind === 'Network' && one.name === network);
+  const isLetGo = node.spec.deletionPolicy === 'Orphan';
+  const mark = reference === undefined || isLetGo ? {} : { uid: reference.uid };
+  return { ...common, ...mark, owner, network: owner.network, placement, index, scopeKey: scopeKeyOf(owner) };
 }
 
 /** Ordinal in the placement; 0 for a standalone Node, and for a label that is none. */

@@ -34,6 +34,7 @@ export async function createFabricTenant(ground: FabricGround) {
   const spec = { haproxyImage: ground.haproxyImage };
   let session = await ground.open(cluster);
   let launched = 0;
+  let uid = 'uid-1';
 
   const observe = (goal: FabricGoal, maxAgeMs = 60_000) =>
     session.fabric.observe(goal.scope, { maxAgeMs, signal: never });
@@ -66,9 +67,15 @@ export async function createFabricTenant(ground: FabricGround) {
       change: Partial<FabricWish> & { readonly spec?: object; readonly owner?: Owner } = {},
     ): FabricWish => {
       const { spec: more = {}, owner: whose = owner, ...rest } = change;
-      return { scope: { owner: whose, spec: { ...spec, ...more } }, ingress: [], ...rest };
+      return { scope: { owner: whose, uid, spec: { ...spec, ...more } }, ingress: [], ...rest };
     },
-    nothing: (whose: Owner = owner): FabricGoal => ({ scope: { owner: whose, spec }, goal: 'nothing' }),
+    nothing: (whose: Owner = owner): FabricGoal => ({ scope: { owner: whose, uid, spec }, goal: 'nothing' }),
+    /** As who sweeps wants it: there is no object that it could be of. */
+    swept: (): FabricGoal => ({ scope: { owner, spec }, goal: 'nothing' }),
+    /** The Network is made anew under its name. */
+    remake: (): void => {
+      uid = `${uid}-again`;
+    },
     /** As after a restart: nothing is known. */
     restart: async (): Promise<void> => {
       session.close();
@@ -86,6 +93,7 @@ export async function createFabricTenant(ground: FabricGround) {
           {
             token: `${cluster}-token-${launched}`,
             owner: whose,
+            uid,
             spec: { ...spec, ...more },
             resolved,
             rows: [{ name: `node-${launched}`, index: 0 }],

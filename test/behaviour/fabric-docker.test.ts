@@ -16,6 +16,8 @@ import {
   startFabricGround,
 } from './fabric-docker-stage.ts';
 
+const withVolume = { volumes: [{ name: 'data', path: '/data' }] };
+
 describe.skipIf(!dockerdPath())('the fabric on a Docker engine', () => {
   let ground: FabricGround;
   let tenant: FabricTenant;
@@ -405,7 +407,7 @@ describe.skipIf(!dockerdPath())('the fabric on a Docker engine', () => {
 
     test('removes volumes whose container somebody removed', async () => {
       await tenant.carryOut(tenant.wish());
-      const [id = ''] = await tenant.launch(1, tenant.owner, { volumes: [{ name: 'data', path: '/data' }] });
+      const [id = ''] = await tenant.launch(1, tenant.owner, withVolume);
       expect(await tenant.left(tenant.wish())).toEqual([]);
       await ground.hands.getContainer(id).remove({ force: true });
       expect(await tenant.left(tenant.wish())).toEqual(['delete volume: its container is gone']);
@@ -415,7 +417,7 @@ describe.skipIf(!dockerdPath())('the fabric on a Docker engine', () => {
 
     test('leaves a volume that somebody else uses, and says so', async () => {
       await tenant.carryOut(tenant.wish());
-      const [id = ''] = await tenant.launch(1, tenant.owner, { volumes: [{ name: 'data', path: '/data' }] });
+      const [id = ''] = await tenant.launch(1, tenant.owner, withVolume);
       const { Mounts } = await ground.hands.getContainer(id).inspect();
       const foreign = await ground.hands.createContainer({
         Image: ground.image,
@@ -434,6 +436,29 @@ describe.skipIf(!dockerdPath())('the fabric on a Docker engine', () => {
         'delete network: nothing is to be left',
       ]);
     });
+
+    test.each(['the sweep', 'the next Network of that name'])(
+      'leaves the volume of a released container that somebody removed: %s',
+      async (who) => {
+        await tenant.carryOut(tenant.wish());
+        const [id = ''] = await tenant.launch(1, tenant.owner, withVolume);
+        await tenant.session.machines.release([id], never);
+        await ground.hands.getContainer(id).remove({ force: true });
+        const before = (await ground.hands.listVolumes()).Volumes.map(({ Name }) => Name);
+        expect(before).toHaveLength(1);
+        if (who === 'the sweep') {
+          expect(await tenant.carryOut(tenant.swept())).toEqual(['delete network: nothing is to be left']);
+        } else {
+          tenant.remake();
+          expect(await tenant.left(tenant.wish())).toEqual([]);
+          const [next = ''] = await tenant.launch(1, tenant.owner, withVolume);
+          await ground.hands.getContainer(next).remove({ force: true });
+          expect(await tenant.left(tenant.wish())).toEqual(['delete volume: its container is gone']);
+          await tenant.carryOut(tenant.nothing());
+        }
+        expect((await ground.hands.listVolumes()).Volumes.map(({ Name }) => Name)).toEqual(before);
+      },
+    );
 
     test('of one placement leaves the other its network, and the last takes it', async () => {
       const second = { ...tenant.owner, placement: 'second' };

@@ -173,6 +173,47 @@ describe.skipIf(!dockerdPath())('on a Docker engine', { concurrent: true, timeou
       expect(await names(['network', 'ls'], 'shared')).toEqual([]);
     });
 
+    test('a volume of ours goes with a container that they removed, and stays when it was let go of before', async () => {
+      const docker = { volumes: [{ name: 'data', path: '/data' }] };
+      const volumes = () => names(['volume', 'ls'], 'kept');
+      const another = async (than: string) => {
+        const [name, ...more] = await names(['ps', '--all'], 'kept');
+        return name !== undefined && more.length === 0 && name !== than;
+      };
+      await stage.make('kept', { docker });
+      await stage.ready('kept');
+      const [first = ''] = await volumes();
+      const [container = ''] = await names(['ps'], 'kept');
+      await hands('rm', '--force', container);
+      await eventually(
+        () => another(container),
+        (is) => is,
+        { withinMs: 90_000, what: 'another container' },
+      );
+      await stage.ready('kept');
+      await stage.askAnew('network', 'kept');
+      await eventually(volumes, (now) => now.length === 1 && now[0] !== first, {
+        withinMs: 60_000,
+        what: 'the volume of the removed container to go',
+      });
+
+      const [kept = ''] = await volumes();
+      await hands('exec', await machineOf('kept'), 'touch', '/data/block');
+      await stage.make('kept', { docker, more: { deletionPolicy: 'Orphan' } });
+      await stage.kubectl('delete', 'network', 'kept', '--timeout=100s');
+      const [released = ''] = await names(['ps'], 'kept');
+      expect(released).toMatch(/^peerage_released_/);
+      await hands('rm', '--force', released);
+      await stage.make('kept', { docker });
+      await stage.ready('kept');
+      expect(await volumes()).toHaveLength(2);
+      await stage.askAnew('network', 'kept');
+      await stage.ready('kept');
+      await stage.kubectl('delete', 'network', 'kept', '--timeout=100s');
+      expect([await volumes(), await names(['ps', '--all'], 'kept')]).toEqual([[kept], []]);
+      expect(await hands('run', '--rm', `--volume=${kept}:/its`, image, 'ls', '/its')).toBe('block');
+    });
+
     test('our volume stays as long as they have it, which is told, and then goes', async () => {
       await stage.make('lent', { docker: { volumes: [{ name: 'data', path: '/data' }] } });
       await stage.ready('lent');

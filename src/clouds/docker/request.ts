@@ -39,7 +39,7 @@ export function containerOf(request: LaunchRequest): WishedContainer {
   const [row, ...others] = request.rows;
   if (row === undefined || others.length > 0)
     throw invalid('OneContainer', `a launch is one container, not ${request.rows.length}`);
-  const { owner, token, workload } = request;
+  const { owner, uid, token, workload } = request;
   if (workload.init !== undefined) {
     throw new CloudError({
       api: 'ContainerCreate',
@@ -55,6 +55,7 @@ export function containerOf(request: LaunchRequest): WishedContainer {
   const name = containerName(row.name, token);
   const labels = labelsFor({
     owner,
+    ...(uid === undefined ? {} : { uid }),
     launch: { token, index: 0 },
     ...(spec.labels === undefined ? {} : { labels: spec.labels }),
   });

@@ -7,6 +7,8 @@ export const LABELS = {
   index: `${TAGS.launch}-index`,
   /** What a container is for: a machine has a launch, a balancer has this. */
   balancer: 'peerage-balancer',
+  /** UID of the owner's object: a later one of its name has another. */
+  uid: 'peerage-uid',
 } as const;
 
 /** As answers carry them: an engine writes `null` for none. */
@@ -14,18 +16,20 @@ export type LabelMap = Readonly<Record<string, string>>;
 
 export interface Labelling {
   readonly owner: Owner;
+  readonly uid?: string;
   readonly launch?: { readonly token: string; readonly index: number };
   /** What the user wants on it: ours win. */
   readonly labels?: LabelMap;
 }
 
-export function labelsFor({ owner, launch, labels = {} }: Labelling): Record<string, string> {
+export function labelsFor({ owner, uid, launch, labels = {} }: Labelling): Record<string, string> {
   const ours = Object.entries({
     [TAGS.cluster]: owner.cluster,
     [TAGS.network]: owner.network,
     [TAGS.node]: owner.node,
     [TAGS.placement]: owner.placement,
     [TAGS.region]: owner.region,
+    [LABELS.uid]: uid,
     [TAGS.launch]: launch?.token,
     [LABELS.index]: launch === undefined ? undefined : String(launch.index),
   });

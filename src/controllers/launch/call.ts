@@ -96,12 +96,13 @@ export function createCall(options: LauncherOptions, outcomes: Outcomes) {
   ): Promise<LaunchRequest> {
     if (!head.parsed.ok) throw new Error(`node ${keyOf(head.metadata)}: ${head.parsed.message}`);
     const node = head.parsed.value;
-    const { owner, spec } = belongingOf(node, record.cluster);
+    const { owner, uid, spec } = belongingOf(node, record.cluster);
     const { peers, token } = record;
     const { hasUserData } = CLOUDS[cloud];
     return {
       token,
       owner,
+      ...(uid !== undefined && { uid }),
       spec,
       resolved: asJson(record.resolved),
       rows: rowsOf(record),

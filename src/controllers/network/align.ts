@@ -20,7 +20,7 @@ import { troubleOf } from '../trouble.ts';
 import { registryLogins } from '../workload.ts';
 import type { Memories, Memory } from './memory.ts';
 import { type Region, regionsOf } from './region.ts';
-import type { Site, SiteTrouble } from './site.ts';
+import { type Site, type SiteTrouble, scopeOf } from './site.ts';
 
 /** A balancer outlives its last node by this, so that scaling to zero and back keeps its address. */
 const emptyGraceMs = 60_000;
@@ -97,9 +97,9 @@ export function createAlignment(
     const views = new Map<Site, FabricView>();
     const looks = region.sites.map((site) =>
       withTrouble(site, async () => {
-        const { open, place, owner } = site;
+        const { open } = site;
         if (open === undefined || !isRead(site, open)) return;
-        views.set(site, await fabrics.look({ open, scope: { owner, spec: place.spec }, maxAgeMs, signal }));
+        views.set(site, await fabrics.look({ open, scope: scopeOf(site), maxAgeMs, signal }));
       }),
     );
     const first = region.sites.find(({ open, region: list }) => open !== undefined && list !== undefined);
@@ -190,11 +190,11 @@ export function createAlignment(
     { maxAgeMs, dryRun, isFresh, signal }: Later,
   ): Promise<void> {
     return withTrouble(site, async () => {
-      const { place, owner, open } = site;
+      const { open } = site;
       const course = places.get(site.name);
       const view = views.get(site);
       if (open === undefined || course === undefined || view === undefined) return;
-      const scope = { owner, spec: place.spec };
+      const scope = scopeOf(site);
       const wish = (balanced: boolean): FabricGoal =>
         isKept(site)
           ? fabricWish({
@@ -226,7 +226,7 @@ export function createAlignment(
     if (held !== undefined && held.waitMs > 0) return { trouble: { ...held.trouble, waitMs: held.waitMs } };
     const { owner, sites } = region;
     const together = sites.filter((site) => isKept(site) && !apart.has(site.name));
-    const scope = scopeOf(seen, together);
+    const scope = sharedScope(seen, together);
     const members = sharedMembers(seen);
     const wish = (balanced: boolean): FabricGoal =>
       sites.some(isKept)
@@ -249,7 +249,7 @@ export function createAlignment(
   }
 
   /** Of those whose network is known: it is what a balancer is put into. */
-  function scopeOf({ region, views }: Seen, together: readonly Site[]): Scope {
+  function sharedScope({ region, views }: Seen, together: readonly Site[]): Scope {
     const known = together.filter((site) => views.get(site)?.network !== undefined);
     const [spec, ...also] = (known.length > 0 ? known : region.sites).map(({ place }) => place.spec);
     return { owner: region.owner, spec, ...(known.length > 1 && { also }) };
@@ -309,9 +309,9 @@ export function createAlignment(
     await Promise.all(
       sites.map((site) =>
         withTrouble(site, async () => {
-          const { place, owner, open } = site;
+          const { open } = site;
           if (open === undefined) return;
-          const scope = { owner, spec: place.spec };
+          const scope = scopeOf(site);
           site.aligned = await fabrics.align({ ...request, open, goal: { scope, goal } });
         }),
       ),

@@ -15,6 +15,7 @@ const site = (name: string, more: Partial<Site> = {}): Site => ({
   name,
   place: { credentialRef: { name: 'aws' }, cloud: 'aws', spec },
   owner: { cluster: 'c', network: 'chains/dev', placement: name },
+  uid: 'u',
   wished: true,
   desired: 3,
   revision: 'r',

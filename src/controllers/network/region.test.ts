@@ -13,6 +13,7 @@ const site = (name: string, place: Partial<Place> = {}): Site => ({
     ...place,
   },
   owner: { cluster: 'c', network: 'chains/dev', placement: name },
+  uid: 'u',
   wished: true,
   desired: 1,
   revision: 'r',

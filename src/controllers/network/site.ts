@@ -2,7 +2,7 @@
 import { LABELS } from '../../api/names.ts';
 import type { Network } from '../../api/network.ts';
 import type { Node } from '../../api/node.ts';
-import type { FabricView, Owner } from '../../clouds/cloud.ts';
+import type { FabricView, Owner, Scope } from '../../clouds/cloud.ts';
 import type { NodeFacts } from '../../planning/nodes.ts';
 import { revisionOf } from '../../planning/revision.ts';
 import { shareReplicas } from '../../planning/scale.ts';
@@ -20,6 +20,8 @@ export interface Site {
   readonly name: string;
   readonly place: Place;
   readonly owner: Owner;
+  /** Of its Network. */
+  readonly uid: string;
   /** In the spec; else on its way out. */
   readonly wished: boolean;
   readonly desired: number;
@@ -55,6 +57,7 @@ export function sitesOf(
     name,
     place,
     owner: ownerOf(name),
+    uid: seen.metadata.uid,
     lastView: () => fabrics.lastView(scopeKeyOf(ownerOf(name))),
     wished: spec.placements.some((placement) => placement.name === name),
     desired: desired.get(name) ?? 0,
@@ -62,6 +65,9 @@ export function sitesOf(
     nodes: mine.filter(({ metadata }) => metadata.labels?.[LABELS.placement] === name),
   }));
 }
+
+/** What stands around the placement by itself. */
+export const scopeOf = ({ owner, uid, place }: Site): Scope => ({ owner, uid, spec: place.spec });
 
 /** On its way out a Network has only what was noted before something was made. */
 function placesOf(seen: Seen<Network>, network: Network): ReadonlyMap<string, Place> {

@@ -16,7 +16,8 @@ export async function fabricOfNode(options: {
   readonly signal: AbortSignal;
 }): Promise<{ readonly attachment?: Attachment; readonly steps: readonly Step[] }> {
   const { node, belonging, open, fabrics, goal, anew, signal } = options;
-  const scope = { owner: belonging.owner, spec: belonging.spec };
+  const { owner, uid, spec } = belonging;
+  const scope = { owner, ...(uid !== undefined && { uid }), spec };
   const wish: FabricGoal = goal === 'wish' ? { scope, ...firewallRules(node.spec) } : { scope, goal };
   const maxAgeMs = anew ? 0 : 60_000;
   const { view, steps } = await fabrics.align({ open, goal: wish, maxAgeMs, dryRun: false, signal });

@@ -42,7 +42,7 @@ export interface DockerFabricView extends FabricView {
     readonly balancers: readonly FoundBalancer[];
     /** Addresses of running machines by id. */
     readonly addresses: ReadonlyMap<string, string>;
-    /** Volumes whose container is gone. */
+    /** Volumes of this object's own machines, whose container is gone. */
     readonly strayVolumes: readonly string[];
   };
 }

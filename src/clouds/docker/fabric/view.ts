@@ -181,12 +181,17 @@ function addressesIn(
   return new Map(addresses);
 }
 
-/** Of machines that were removed by hand, or whose removal was cut short. */
+/**
+ * Of machines that were removed by hand, or whose removal was cut short. A volume keeps its labels when its machine is
+ * released, which happens when its object goes: whatever is of an earlier one, or of nobody knows which, may hold what
+ * somebody counts on.
+ */
 function strays(
   volumes: readonly Volume[],
   containers: readonly ListedContainer[],
-  { owner }: Scope,
+  { owner, uid }: Scope,
 ): readonly string[] {
+  if (uid === undefined) return [];
   const tokens = new Set(containers.map(({ Labels }) => launchOf(Labels)?.token));
   return volumes
     .filter(({ Labels }) => {
@@ -195,6 +200,7 @@ function strays(
       return (
         token !== undefined &&
         !tokens.has(token) &&
+        Labels[LABELS.uid] === uid &&
         whose?.cluster === owner.cluster &&
         scopeKey(whose) === scopeKey(owner)
       );
