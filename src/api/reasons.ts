@@ -22,7 +22,8 @@ export const REASONS = {
   Progressing: 'Steps are under way; the message names the next.',
   Waiting: 'Nothing was asked of the cloud yet; the message says what is waited for.',
   Launching: 'A machine was asked for.',
-  Starting: 'The machine boots, or its balancer has not seen it healthy yet.',
+  Starting:
+    'The machine boots, or nobody has seen it healthy yet; the message says why when that lasts, or when what runs on it does not stay up.',
   WaitingForPeers: 'The node starts when the peer addresses of the boot nodes are known.',
   Replacing: 'Nodes of an earlier revision are replaced, one at a time.',
   Scaling: 'Nodes are added or removed.',
@@ -73,7 +74,8 @@ export const REASONS = {
     'The cloud does not answer, or answers with an error of its own; Stalled when that lasts, though it may pass by itself.',
   LaunchFailed: 'A launch was refused, or its machine ended before it was Ready; the message says why.',
   MachineLost: 'The machine ended behind our back; another is launched for the Node.',
-  Unhealthy: 'The machine runs, and a balancer it belongs to does not see it healthy.',
+  Unhealthy:
+    'A balancer that the machine belongs to does not see it healthy, or what runs on it ended after it had been healthy and is being started again.',
   HealthCheckFailed:
     'The machine runs, and the health check of its client fails; that stays until the check is passed, also over a restart of the operator.',
   Remediated: 'The node was unhealthy for too long and is replaced.',
