@@ -1,7 +1,8 @@
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { NETWORKS } from '../../src/controllers/kinds.ts';
-import { createGateways, type SeenPlace } from '../../src/controllers/network/gateway.ts';
+import { createGateways } from '../../src/controllers/network/gateway.ts';
 import { gatewayResources, PARTS } from '../../src/controllers/network/gateway-kinds.ts';
+import type { SeenPlace } from '../../src/controllers/network/gateway-pool.ts';
 import { connect } from '../../src/kube/client.ts';
 import { createFakeClock } from '../../src/runtime/fake-clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';

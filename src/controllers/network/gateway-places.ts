@@ -1,6 +1,6 @@
 /** The placements of a Network as its gateway knows them. */
 import type { NetworkSpec } from '../../api/network.ts';
-import type { SeenPlace } from './gateway.ts';
+import type { SeenPlace } from './gateway-pool.ts';
 import { definitionOf } from './places.ts';
 import { factsOf, type Site } from './site.ts';
 

@@ -7,8 +7,9 @@ import type { KubeObject } from '../../kube/object.ts';
 import { createFakeClock } from '../../runtime/fake-clock.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { NETWORKS, type Seen } from '../kinds.ts';
-import { createGateways, type SeenPlace } from './gateway.ts';
+import { createGateways } from './gateway.ts';
 import { gatewayResources, PARTS, type Part } from './gateway-kinds.ts';
+import type { SeenPlace } from './gateway-pool.ts';
 
 type Members = Readonly<Record<string, unknown>>;
 

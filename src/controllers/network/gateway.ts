@@ -7,7 +7,6 @@ import { isForbidden, isForbiddenNamespaceTerminating, KubeError } from '../../k
 import { type KubeObject, keyOf } from '../../kube/object.ts';
 import type { Resource } from '../../kube/resource.ts';
 import { type GatewayObject, gatewayPods, gatewayService } from '../../planning/gateway.ts';
-import { type GatewayPlace, isReweighted, type Pool, poolOf } from '../../planning/gateway-pool.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Seen } from '../kinds.ts';
@@ -19,8 +18,9 @@ import {
   ownership,
   PARTS,
   type Part,
-  poolIn,
 } from './gateway-kinds.ts';
+import { createGatewayMemories, type GatewayMemory, restLookMs } from './gateway-memory.ts';
+import { nextPool, reweightAfterMs, type SeenPlace } from './gateway-pool.ts';
 import {
   endpointsOf,
   type GatewayReport,
@@ -37,33 +37,12 @@ export interface GatewayOptions {
   readonly logger: Logger;
 }
 
-export interface SeenPlace extends GatewayPlace {
-  /** Whether its cloud was asked. While it was not, the balancer known last counts. */
-  readonly observed: boolean;
-}
-
 export interface GatewayLook {
   /** Only look, and tell the steps. */
   readonly dryRun: boolean;
   /** Somebody asked for a look now. */
   readonly anew: boolean;
   readonly signal: AbortSignal;
-}
-
-/** What runs of it is looked at so often while it starts or changes: less and less when that takes long. */
-const busyLookMs = 5_000;
-const longestBusyLookMs = 60_000;
-const restLookMs = 300_000;
-/** New weights roll the Pods: so long they have to be called for. */
-const reweightAfterMs = 120_000;
-
-type Found = Partial<Record<Part, KubeObject>>;
-interface Memory {
-  readonly lookedAt: number;
-  readonly found: Found;
-  /** Since when it is not as wished, or does not serve yet. */
-  unsettledSince?: number | undefined;
-  reweightSince?: number | undefined;
 }
 
 /**
@@ -73,7 +52,7 @@ interface Memory {
  */
 export function createGateways({ client, networkResource, clock, logger }: GatewayOptions) {
   const resources = gatewayResources(client);
-  const memories = new Map<string, Memory>();
+  const memories = createGatewayMemories(resources, clock);
   const endpoints = new Map<string, readonly string[]>();
 
   async function align(
@@ -94,7 +73,7 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
       const message = 'gateway: the balancer has no port that it could pass on to';
       return reportTrouble(seen, { reason: 'Invalid', message });
     } catch (error) {
-      memories.delete(key);
+      memories.forget(key);
       // The namespace goes, and all in it.
       if (isForbiddenNamespaceTerminating(error)) {
         return { seen, steps: [] };
@@ -115,11 +94,11 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
     { dryRun, anew, signal }: GatewayLook,
   ): Promise<GatewayReport> {
     const { metadata } = before;
-    const memory = await recall(metadata, { anew, signal });
+    const memory = await memories.recall(metadata, { anew, signal });
     for (const part of PARTS) {
       const found = memory.found[part];
       if (found !== undefined && isOthers(found, metadata)) {
-        memories.delete(keyOf(metadata));
+        memories.forget(keyOf(metadata));
         return reportForeign(before, part, found);
       }
     }
@@ -147,7 +126,7 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
     await make('service', service);
     const pods = gatewayPods({
       network,
-      pool: nextPool(network, places, memory),
+      pool: nextPool(network, places, { memory, clock }),
       families: familiesOf(memory.found.service),
     });
     if (pods === undefined) {
@@ -160,73 +139,17 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
     }
     const waits = waitsFor(network, memory.found, pods !== undefined);
     memory.unsettledSince = waits === undefined ? undefined : (memory.unsettledSince ?? clock.monotonic());
-    memories.set(keyOf(metadata), memory);
+    memories.keep(keyOf(metadata), memory);
     endpoints.set(keyOf(metadata), endpointsOf(network, memory.found.service));
     return {
       seen,
       steps,
       ...(waits === undefined ? {} : { waits }),
       lookAfterMs: Math.min(
-        lookPauseMs(memory),
+        memories.lookPauseMs(memory),
         memory.reweightSince === undefined ? restLookMs : reweightAfterMs,
       ),
     };
-  }
-
-  /** What there is: as seen last, or looked at anew when that is long ago or was still changing. */
-  async function recall(
-    metadata: Seen<Network>['metadata'],
-    { anew, signal }: Omit<GatewayLook, 'dryRun'>,
-  ): Promise<Memory> {
-    const memory = memories.get(keyOf(metadata));
-    const now = clock.monotonic();
-    if (memory !== undefined && !anew && now - memory.lookedAt < lookPauseMs(memory)) {
-      return memory;
-    }
-    const name = { namespace: metadata.namespace, name: gatewayName(metadata.name) };
-    const objects = await Promise.all(
-      PARTS.map(async (part) => [part, await resources[part].get(name, { signal })] as const),
-    );
-    const found: Found = {};
-    for (const [part, object] of objects) {
-      if (object !== undefined) {
-        found[part] = object;
-      }
-    }
-    return {
-      lookedAt: now,
-      found,
-      unsettledSince: memory?.unsettledSince,
-      reweightSince: memory?.reweightSince,
-    };
-  }
-
-  function lookPauseMs({ unsettledSince }: Memory): number {
-    if (unsettledSince === undefined) {
-      return restLookMs;
-    }
-    const lasting = clock.monotonic() - unsettledSince;
-    return Math.min(Math.max(lasting / 4, busyLookMs), longestBusyLookMs);
-  }
-
-  function nextPool(network: Network, places: readonly SeenPlace[], memory: Memory): Pool {
-    const before = poolIn(memory.found.configMap);
-    const known = places.map(({ observed, address, ...place }) => {
-      const at = observed ? address : (address ?? before.get(place.name)?.address);
-      return at === undefined ? place : { ...place, address: at };
-    });
-    const { algorithm } = network.spec.gateway ?? { algorithm: 'RoundRobin' };
-    const after = poolOf(algorithm, known, before);
-    if (algorithm !== 'Weighted' || !isReweighted(before, after)) {
-      memory.reweightSince = undefined;
-      return after;
-    }
-    memory.reweightSince ??= clock.monotonic();
-    if (clock.monotonic() - memory.reweightSince < reweightAfterMs) {
-      return new Map([...after].map(([name, place]) => [name, before.get(name) ?? place]));
-    }
-    memory.reweightSince = undefined;
-    return after;
   }
 
   /** Written down before the first part is made, so that all of them are found when they are no longer wished. */
@@ -245,18 +168,18 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
     const { metadata } = seen;
     if (!dryRun) endpoints.delete(keyOf(metadata));
     if (metadata.annotations?.[ANNOTATIONS.gateway] === undefined) {
-      memories.delete(keyOf(metadata));
+      memories.forget(keyOf(metadata));
       return { seen, steps: [] };
     }
-    memories.delete(keyOf(metadata));
-    const memory = await recall(metadata, { anew: true, signal });
+    memories.forget(keyOf(metadata));
+    const memory = await memories.recall(metadata, { anew: true, signal });
     const steps = await removeParts(metadata, memory, PARTS, { dryRun, signal });
     return { seen: dryRun ? seen : await annotate(seen, null, signal), steps };
   }
 
   async function removeParts(
     metadata: Seen<Network>['metadata'],
-    memory: Memory,
+    memory: GatewayMemory,
     parts: readonly Part[],
     { dryRun, signal }: Omit<GatewayLook, 'anew'>,
   ): Promise<readonly PlanStep[]> {
@@ -284,14 +207,14 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
     endpoints: (key: string): readonly string[] => endpoints.get(key) ?? [],
     /** The Network is gone. */
     forget(key: string): void {
-      memories.delete(key);
+      memories.forget(key);
       endpoints.delete(key);
     },
   };
 }
 
 /** What follows as soon as there is somebody to pass on to. */
-function stepsToCome({ metadata: { name } }: GatewayObject, { found }: Memory): readonly PlanStep[] {
+function stepsToCome({ metadata: { name } }: GatewayObject, { found }: GatewayMemory): readonly PlanStep[] {
   return PARTS.slice(1)
     .filter((part) => found[part] === undefined)
     .map((part) => ({ ...stepOf(part, name, 'create'), waits: 'no balancer has an address yet' }));

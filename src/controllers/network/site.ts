@@ -66,6 +66,9 @@ export function sitesOf(
   }));
 }
 
+/** Whether something is to stand around it. */
+export const isKept = ({ wished, nodes }: Site): boolean => wished || nodes.length > 0;
+
 /** What stands around the placement by itself. */
 export const scopeOf = ({ owner, uid, place }: Site): Scope => ({ owner, uid, spec: place.spec });
 

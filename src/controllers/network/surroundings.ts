@@ -3,7 +3,9 @@ import { scopeKeyOf } from '../belonging.ts';
 import type { OpenSession } from '../sessions.ts';
 import type { Shared } from '../shared.ts';
 import { CredentialTrouble } from '../trouble.ts';
-import { attempt, createAlignment } from './align.ts';
+import { createAlignment } from './align.ts';
+import { attempt } from './attempt.ts';
+import { createClearing } from './clear.ts';
 import type { Memories } from './memory.ts';
 import { definitionOf } from './places.ts';
 import type { Site } from './site.ts';
@@ -12,7 +14,8 @@ export function createSurroundings(options: Shared, memories: Memories) {
   const { sessions, inventory, fabrics, cluster } = options;
   const memoryOf = ({ owner }: Site) => memories.of(owner.network ?? '');
 
-  const { align, clear } = createAlignment(options, memories, withTrouble);
+  const align = createAlignment(options, memories, withTrouble);
+  const clear = createClearing(options, memories, withTrouble);
 
   /** Runs `work`; what a cloud or a credential has against it becomes the placement's trouble, and ends its pass. */
   async function withTrouble(site: Site, work: () => Promise<void>): Promise<void> {
