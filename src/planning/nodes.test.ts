@@ -5,7 +5,8 @@ const network = { name: 'net', uid: 'uid-1' };
 
 function node(index: number, more: Partial<NodeFacts> = {}): NodeFacts {
   const common = { placement: 'a', revision: 'new', ready: true, leaving: false };
-  return { name: `node-${more.placement ?? 'a'}${index}`, index, ...common, ...more };
+  const name = `node-${more.placement ?? 'a'}${index}`;
+  return { name, uid: `uid of ${name}`, index, ...common, ...more };
 }
 
 function wish(replicas: number, more: Partial<PlacementWish> = {}): PlacementWish {
@@ -62,7 +63,9 @@ describe('reaching the wished number', () => {
 
   test('removes all Nodes of a placement that is gone', () => {
     const { remove } = plan([node(0), node(0, { placement: 'b' })], wish(1));
-    expect(remove).toEqual([{ name: 'node-b0', placement: 'b', because: 'placement b is gone' }]);
+    expect(remove).toEqual([
+      { name: 'node-b0', uid: 'uid of node-b0', placement: 'b', because: 'placement b is gone' },
+    ]);
   });
 
   test('does nothing about what is leaving already', () => {
@@ -89,7 +92,7 @@ describe('replacing what is of a former revision', () => {
 
   test('then lets one old Node go', () => {
     const nodes = [node(0, old), node(1, old), node(2)];
-    expect(plan(nodes, wish(2))).toMatchObject({ remove: [], now: { remove: 'node-a1' } });
+    expect(plan(nodes, wish(2))).toMatchObject({ remove: [], now: { remove: { name: 'node-a1' } } });
   });
 
   test('waits until that one is gone', () => {
@@ -99,7 +102,7 @@ describe('replacing what is of a former revision', () => {
 
   test('an old Node that is not Ready goes first, without a stand-in', () => {
     const nodes = [node(0, { ...old, ready: false }), node(1, old)];
-    expect(plan(nodes, wish(2)).now).toEqual({ remove: 'node-a0' });
+    expect(plan(nodes, wish(2)).now).toEqual({ remove: { name: 'node-a0', uid: 'uid of node-a0' } });
   });
 
   test('goes one Node at a time over all placements', () => {
@@ -123,7 +126,11 @@ describe('replacing what is of a former revision', () => {
 
   test('a change taken back during the replacement removes the stand-in only', () => {
     const nodes = [node(0), node(1), node(2, { revision: 'tried' })];
-    expect(plan(nodes, wish(2))).toMatchObject({ create: [], remove: [], now: { remove: 'node-a2' } });
+    expect(plan(nodes, wish(2))).toMatchObject({
+      create: [],
+      remove: [],
+      now: { remove: { name: 'node-a2' } },
+    });
   });
 
   test('a smaller number comes before replacing', () => {
@@ -175,8 +182,10 @@ describe('replacing what is of a former revision', () => {
     for (let round = 0; round < 6; round += 1) {
       const { create, remove, now } = plan(nodes, wish(3));
       expect([create, remove]).toEqual([[], []]);
-      const made = now.create ? [{ ...now.create, ready: true, leaving: false }] : [];
-      nodes = [...nodes.filter(({ name }) => name !== now.remove), ...made];
+      const made = now.create
+        ? [{ ...now.create, uid: `uid of ${now.create.name}`, ready: true, leaving: false }]
+        : [];
+      nodes = [...nodes.filter(({ name }) => name !== now.remove?.name), ...made];
       serving.push(nodes.length);
     }
     expect(nodes.map(({ revision }) => revision)).toEqual(['new', 'new', 'new']);

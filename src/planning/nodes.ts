@@ -4,6 +4,7 @@ import { hash } from '../runtime/hash.ts';
 /** One Node of a Network, as far as this plan cares. */
 export interface NodeFacts {
   readonly name: string;
+  readonly uid: string;
   readonly placement: string;
   readonly index: number;
   readonly revision: string;
@@ -25,15 +26,21 @@ export interface NewNode {
   readonly revision: string;
 }
 
+/** A name is used again, so the uid says which one it is. */
+export interface OldNode {
+  readonly name: string;
+  readonly uid: string;
+}
+
 export interface NodePlan {
   /** Nodes to add to reach the wished number. */
   readonly create: readonly NewNode[];
   /** Nodes to remove, because of a smaller number or a placement that is gone. */
-  readonly remove: readonly { readonly name: string; readonly placement: string; readonly because: string }[];
+  readonly remove: readonly (OldNode & { readonly placement: string; readonly because: string })[];
   /** Nodes of a former revision that stay until their turn, in the order of their turns. */
   readonly replace: readonly { readonly name: string; readonly placement: string }[];
   /** The part of a replacement that can be done now; at most one Node. */
-  readonly now: { readonly create?: NewNode; readonly remove?: string };
+  readonly now: { readonly create?: NewNode; readonly remove?: OldNode };
 }
 
 export interface NodePlanInput {
@@ -49,7 +56,7 @@ export interface NodePlanInput {
 export function planNodes({ network, placements, nodes }: NodePlanInput): NodePlan {
   const names = new Set(nodes.map(({ name }) => name));
   const create: NewNode[] = [];
-  const remove: { name: string; placement: string; because: string }[] = [];
+  const remove: NodePlan['remove'][number][] = [];
   const replace: { name: string; placement: string }[] = [];
   let now: NodePlan['now'] = {};
   const wishes = new Map(placements.map((wish) => [wish.name, wish]));
@@ -59,6 +66,7 @@ export function planNodes({ network, placements, nodes }: NodePlanInput): NodePl
     if (!wishes.has(node.placement))
       remove.push({
         name: node.name,
+        uid: node.uid,
         placement: node.placement,
         because: `placement ${node.placement} is gone`,
       });
@@ -80,8 +88,8 @@ export function planNodes({ network, placements, nodes }: NodePlanInput): NodePl
     const spare = current.length - wish.replicas;
     const rolling = stale.length > 0 && stale.length < current.length && spare === 1;
     if (spare > 0 && !rolling) {
-      for (const { name, placement } of toLetGo({ wish, current, isStale }))
-        remove.push({ name, placement, because: `${wish.replicas} wished, ${current.length} here` });
+      for (const { name, uid, placement } of toLetGo({ wish, current, isStale }))
+        remove.push({ name, uid, placement, because: `${wish.replicas} wished, ${current.length} here` });
     }
     const leavingNow = new Set(remove.map(({ name }) => name));
     const turns = stale.filter(({ name }) => !leavingNow.has(name));
@@ -89,7 +97,7 @@ export function planNodes({ network, placements, nodes }: NodePlanInput): NodePl
 
     const first = turns[0];
     if (first === undefined || !calm || now.create !== undefined || now.remove !== undefined) continue;
-    if (!first.ready || rolling) now = { remove: first.name };
+    if (!first.ready || rolling) now = { remove: { name: first.name, uid: first.uid } };
     else now = { create: fresh() };
   }
   // As long as any placement lacks Nodes or has too many, nothing that serves is touched.
@@ -152,7 +160,10 @@ function newNode(options: {
 }
 
 /** `add 2 nodes in virginia, remove 1 node in west-europe; 3 steps around them`; what there is none of is left out. */
-export function summarize(plan: Pick<NodePlan, 'create' | 'remove' | 'replace'>, around: number): string {
+export function summarize(
+  plan: Readonly<Record<'create' | 'remove' | 'replace', readonly { readonly placement: string }[]>>,
+  around: number,
+): string {
   const nodes = [
     ...tally('add', plan.create),
     ...tally('remove', plan.remove),

@@ -4,13 +4,19 @@ import { type HealthFacts, planRemediation } from './remediation.ts';
 const now = Date.parse('2030-01-01T00:00:00Z');
 const remediation = { afterSeconds: 300, maxUnhealthy: 1 };
 
-/** `h`: healthy. A number: unhealthy for so many seconds. `s`: starting. `o`: starting for long. `l`: leaving. */
-type Sketch = 'h' | 's' | 'o' | 'l' | number;
+/**
+ * `h`: healthy. A number: unhealthy for so many seconds. `b` and a number: the same, where no other could take its place.
+ * `s`: starting. `o`: starting for long. `l`: leaving.
+ */
+type Sketch = 'h' | 's' | 'o' | 'l' | number | `b${number}`;
 
 function facts(sketch: Sketch, position: number): HealthFacts {
-  const unhealthy = typeof sketch === 'number' && { unhealthySince: now - sketch * 1000 };
+  const blocked = typeof sketch === 'string' && sketch.startsWith('b');
+  const seconds = blocked ? Number(sketch.slice(1)) : sketch;
+  const unhealthy = typeof seconds === 'number' && { unhealthySince: now - seconds * 1000 };
   const createdAt = now - (sketch === 's' ? 60_000 : 3_600_000);
-  return { name: `n${position}`, ready: sketch === 'h', leaving: sketch === 'l', createdAt, ...unhealthy };
+  const common = { ready: sketch === 'h', leaving: sketch === 'l', blocked, createdAt };
+  return { name: `n${position}`, ...common, ...unhealthy };
 }
 
 function plan(sketches: readonly Sketch[], more: Partial<typeof remediation> = {}) {
@@ -32,6 +38,13 @@ describe('a Node is replaced', () => {
     ['alone in its Network', [300], { replace: ['n0'] }],
     ['half of a Network of two', ['h', 300], { replace: ['n1'] }],
     ['the only one that was ever up', [300, 'o', 'o'], { replace: ['n0'] }],
+    ['not where no other could take its place', ['h', 'h', 'b300'], { replace: [] }],
+    [
+      'before one that is blocked, however long that is unhealthy',
+      ['h', 'h', 'b900', 300],
+      { replace: ['n3'] },
+    ],
+    ['when a blocked one is not even due', ['h', 'h', 'b100', 300], { replace: ['n3'] }],
     ['in no Network without Nodes', [], { replace: [] }],
   ] as const)('%s', ([, nodes, expected]) => {
     expect(plan(nodes)).toEqual(expected);
@@ -56,6 +69,7 @@ describe('none is replaced while most are unhealthy', () => {
     ['two of three', ['h', 300, 301], held(2, 3, 'n2')],
     ['all of two', [300, 300], held(2, 2, 'n0')],
     ['some for a moment only', ['h', 'h', 300, 1, 1], held(3, 5, 'n2')],
+    ['one of them blocked', ['h', 'b400', 300], held(2, 3, 'n1')],
     ['with those that start left out', ['h', 300, 300, 'o', 'o', 'o'], held(2, 3, 'n1')],
   ] as const)('%s', ([, nodes, expected]) => {
     expect(plan(nodes, { maxUnhealthy: 10 })).toEqual(expected);

@@ -9,6 +9,8 @@ export interface HealthFacts {
   readonly ready: boolean;
   /** Has a deletionTimestamp. */
   readonly leaving: boolean;
+  /** No other could take its place now. It is not replaced, and stands in nobody's way. */
+  readonly blocked: boolean;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }
@@ -36,11 +38,14 @@ export function planRemediation(
 ): RemediationPlan {
   const staying = nodes.filter(({ leaving }) => !leaving);
   const unhealthy = staying
-    .flatMap(({ name, unhealthySince: since }) => (since === undefined ? [] : [{ name, since }]))
+    .flatMap(({ name, blocked, unhealthySince: since }) =>
+      since === undefined ? [] : [{ name, blocked, since }],
+    )
     .sort((a, b) => a.since - b.since || (a.name < b.name ? -1 : 1));
   const isDue = ({ since }: { readonly since: number }) => now - since >= afterSeconds * 1000;
-  const due = unhealthy.filter(isDue);
-  const waits = unhealthy
+  const replaceable = unhealthy.filter(({ blocked }) => !blocked);
+  const due = replaceable.filter(isDue);
+  const waits = replaceable
     .filter((node) => !isDue(node))
     .map(({ since }) => since + afterSeconds * 1000 - now);
   const next = waits.length > 0 && { againInMs: Math.min(...waits) };
@@ -49,7 +54,7 @@ export function planRemediation(
   // Those that start have not been seen well or unwell yet.
   const judged = staying.filter(({ ready, unhealthySince }) => ready || unhealthySince !== undefined).length;
   if (unhealthy.length > 1 && unhealthy.length * 2 > judged) {
-    const [first] = due;
+    const [first] = unhealthy;
     const held = `${unhealthy.length} of ${judged} Nodes are unhealthy at once, ${first?.name} the longest: none is replaced until at most half are`;
     return { replace: [], held };
   }

@@ -112,7 +112,7 @@ export function createNetworkController(options: Shared) {
     const missing = sites.filter(lacksNodes);
     for (const { name } of missing) blocked.add(name);
     seen = await carryOut(seen, network, sites, plan, blocked, signal);
-    const remedy = await remediate(seen, network, sites, blocked, signal);
+    const remedy = await remediate(seen, network, blocked, signal);
     surroundings.recover(sites);
     seen = await forgetGonePlaces(seen, sites, signal);
     const config = await peersConfigs.align(seen, network, { ...look, listed: peers.listed(key) });

@@ -2,9 +2,9 @@
 import { API_VERSION } from '../../api/common.ts';
 import { FINALIZER, LABELS } from '../../api/names.ts';
 import type { Network } from '../../api/network.ts';
-import { isAlreadyExists } from '../../kube/errors.ts';
+import { isAlreadyExists, isConflict } from '../../kube/errors.ts';
 import { keyOf } from '../../kube/object.ts';
-import type { NewNode, NodePlan } from '../../planning/nodes.ts';
+import type { NewNode, NodePlan, OldNode } from '../../planning/nodes.ts';
 import { inParallel } from '../../runtime/parallel.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
@@ -16,7 +16,7 @@ export const nodesPerPass = 1_000;
 export const nodeWriters = 16;
 
 export function createPopulation(
-  options: Shared,
+  options: Pick<Shared, 'networkResource' | 'nodeResource' | 'bursts' | 'events' | 'logger'>,
   withTrouble: (site: Site, work: () => Promise<void>) => Promise<void>,
 ) {
   const { networkResource, nodeResource, bursts, events, logger } = options;
@@ -32,19 +32,16 @@ export function createPopulation(
     const wishes = [...plan.create, ...(plan.now.create ? [plan.now.create] : [])]
       .filter(({ placement }) => !blocked.has(placement))
       .slice(0, nodesPerPass);
-    const removes = [
-      ...plan.remove.map(({ name }) => name),
-      ...(plan.now.remove ? [plan.now.remove] : []),
-    ].slice(0, nodesPerPass);
-    const { namespace } = seen.metadata;
+    const removes = [...plan.remove, ...(plan.now.remove ? [plan.now.remove] : [])].slice(0, nodesPerPass);
     await adopt(seen, sites, signal);
     if (wishes.length === 0 && removes.length === 0) return seen;
     const pinned = await pin(seen, sites, wishes, signal);
     const held = new Set(sites.filter(({ trouble }) => trouble !== undefined).map(({ name }) => name));
     const creates = wishes.filter(({ placement }) => !held.has(placement));
+    const removed: OldNode[] = [];
     await bursts.during(keyOf(seen.metadata), async () => {
-      await inParallel(nodeWriters, removes, async (name) => {
-        await nodeResource.delete({ namespace, name }, { signal });
+      await inParallel(nodeWriters, removes, async (old) => {
+        if (await removeNode(seen, old, signal)) removed.push(old);
       });
       await inParallel(nodeWriters, creates, async (wish) => {
         const site = sites.find(({ name }) => name === wish.placement);
@@ -52,7 +49,7 @@ export function createPopulation(
       });
     });
     if (creates.length > 0) tell(seen, 'Scaling', `made ${countOf(creates)}`);
-    if (removes.length > 0) tell(seen, 'Scaling', `removed ${countOf(removes)}`);
+    if (removed.length > 0) tell(seen, 'Scaling', `removed ${countOf(removed)}`);
     return pinned;
   }
 
@@ -116,6 +113,22 @@ export function createPopulation(
     } catch (error) {
       // Another leader, or this one before its cache caught up, made it already.
       if (!isAlreadyExists(error)) throw error;
+    }
+  }
+
+  /** Whether nothing stood in the way. */
+  async function removeNode(
+    { metadata: { namespace } }: Seen<Network>,
+    { name, uid }: OldNode,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      await nodeResource.delete({ namespace, name }, { uid, signal });
+      return true;
+    } catch (error) {
+      // It is gone, and another has its name: the plan was made from a cache that did not know yet.
+      if (isConflict(error)) return false;
+      throw error;
     }
   }
 

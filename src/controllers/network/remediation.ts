@@ -1,4 +1,5 @@
 /** Replaces the Nodes of a Network that stay unhealthy. */
+import { LABELS } from '../../api/names.ts';
 import type { Network } from '../../api/network.ts';
 import type { Node } from '../../api/node.ts';
 import { keyOf } from '../../kube/object.ts';
@@ -7,7 +8,6 @@ import { findCondition } from '../conditions.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
 import { spell } from '../trouble.ts';
-import type { Site } from './site.ts';
 
 export function createRemediation(
   options: Pick<Shared, 'nodes' | 'nodeResource' | 'events' | 'logger' | 'clock'>,
@@ -18,22 +18,17 @@ export function createRemediation(
   return async (
     network: Seen<Network>,
     { spec: { remediation } }: Network,
-    sites: readonly Site[],
     blocked: ReadonlySet<string>,
     signal: AbortSignal,
   ): Promise<Omit<RemediationPlan, 'replace'>> => {
     if (remediation === undefined) return {};
     // As they are now: the pass may have begun to remove some.
     const mine = nodes.byIndex('network', keyOf(network.metadata));
-    const { replace, ...more } = planRemediation(mine.map(healthFactsOf), remediation, clock.now());
-    const stuck = new Set(
-      sites
-        .filter(({ name }) => blocked.has(name))
-        .flatMap((site) => site.nodes.map(({ metadata }) => metadata.name)),
-    );
+    const facts = mine.map((seen) => healthFactsOf(seen, blocked));
+    const { replace, ...more } = planRemediation(facts, remediation, clock.now());
     for (const name of replace) {
       const seen = mine.find(({ metadata }) => metadata.name === name);
-      if (seen === undefined || stuck.has(name)) continue;
+      if (seen === undefined) continue;
       await nodeResource.delete(seen.metadata, { uid: seen.metadata.uid, signal });
       const note = `${name} is replaced: ${whyOf(seen, clock.now())}`;
       events.event({ regarding: network, type: 'Warning', reason: 'Remediated', action: 'Replace', note });
@@ -43,13 +38,14 @@ export function createRemediation(
   };
 }
 
-function healthFactsOf({ metadata, parsed }: Seen<Node>): HealthFacts {
+function healthFactsOf({ metadata, parsed }: Seen<Node>, blocked: ReadonlySet<string>): HealthFacts {
   const status = parsed.ok ? parsed.value.status : {};
   const since = unhealthySince(status);
   return {
     name: metadata.name,
     ready: status.phase === 'Ready',
     leaving: metadata.deletionTimestamp !== undefined,
+    blocked: blocked.has(metadata.labels?.[LABELS.placement] ?? ''),
     createdAt: Date.parse(metadata.creationTimestamp),
     ...(since !== undefined && { unhealthySince: since }),
   };

@@ -79,9 +79,10 @@ function placesOf(seen: Seen<Network>, network: Network): ReadonlyMap<string, Pl
 }
 
 export function factsOf(seen: Seen<Node>): NodeFacts {
-  const { name, labels = {}, deletionTimestamp } = seen.metadata;
+  const { name, uid, labels = {}, deletionTimestamp } = seen.metadata;
   return {
     name,
+    uid,
     placement: labels[LABELS.placement] ?? '',
     index: Number(labels[LABELS.index] ?? '0'),
     revision: labels[LABELS.revision] ?? '',
