@@ -6,7 +6,7 @@ import type { Peering } from '../api/peering.ts';
 import type { Machine } from '../clouds/cloud.ts';
 import { keyOf } from '../kube/object.ts';
 import { machinesOf } from '../planning/machine.ts';
-import { peerAddressOf, textAt } from '../planning/peer-address.ts';
+import { peerAddressOf } from '../planning/peer-address.ts';
 import type { PeerFacts } from '../planning/peering.ts';
 import { regionKeyOf } from './inventory.ts';
 import type { Seen } from './kinds.ts';
@@ -60,7 +60,7 @@ function addressOf(
   if (!seen.parsed.ok) return {};
   const { spec, status } = seen.parsed.value;
   const finding = address.jsonRpc && health.peerOf(keyOf(seen.metadata));
-  const result = address.jsonRpc && textAt(finding?.result, address.jsonRpc.resultPath);
+  const result = finding?.text;
   const ports = spec.client.ports ?? [];
   const found = peerAddressOf({
     address,

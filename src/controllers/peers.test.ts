@@ -180,7 +180,7 @@ describe('an address that the node tells itself', () => {
   const spec = peered(2, { address: { jsonRpc }, startTimeoutSeconds: 60 });
   const enode = (id: string) => ({
     outcome: 'passed' as const,
-    result: { enode: `enode://${id}@127.0.0.1:30303` },
+    text: `enode://${id}@127.0.0.1:30303`,
   });
 
   test('is asked for, and carries the address that others reach it by', async () => {
@@ -195,7 +195,7 @@ describe('an address that the node tells itself', () => {
 
   test('is no address when the answer has no such text, and the node that waits says so', async () => {
     const bed = await setUp({ zones: ['z1'] });
-    bed.answers.set('203.0.113.1', { outcome: 'passed', result: {} });
+    bed.answers.set('203.0.113.1', { outcome: 'passed' });
     bed.startOperator();
     await bed.makeNetwork(spec);
     await bed.run(30_000);

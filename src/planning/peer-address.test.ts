@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type PeerAddressInput, peerAddressOf, textAt } from './peer-address.ts';
+import { type PeerAddressInput, peerAddressOf } from './peer-address.ts';
 
 const ports = [
   { name: 'rpc', port: 8545, protocol: 'TCP' },
@@ -134,28 +134,5 @@ describe('what a node tells of itself', () => {
 
   test('gives no address where its machine has none', () => {
     expect(asked('id@127.0.0.1:1', { state: 'running' })).toEqual({ unknown: ['ADDRESS'] });
-  });
-});
-
-describe('the text in an answer', () => {
-  const answer = { enode: ' enode://id@h:1 ', node_info: { id: 'abc', list: ['x', 7] }, empty: '' };
-
-  test.for([
-    ['enode', 'enode://id@h:1'],
-    ['node_info.id', 'abc'],
-    ['node_info.list.0', 'x'],
-    ['node_info.list.1', '7'],
-    ['node_info', undefined],
-    ['node_info.list.length', undefined],
-    ['nothing.here', undefined],
-    ['empty', undefined],
-    ['', undefined],
-    ['constructor', undefined],
-  ] as const)('at %j is %j', ([path, text]) => {
-    expect(textAt(answer, path)).toBe(text);
-  });
-
-  test('may be the answer itself', () => {
-    expect(textAt('enr:-x', '')).toBe('enr:-x');
   });
 });

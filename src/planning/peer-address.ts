@@ -146,14 +146,3 @@ function discoveryPort(rest: string, port: number, machine: Addressed, side: Sid
   const isPublished = machine.published?.some((one) => one.port === port && one.protocol === 'UDP') === true;
   return isPublished && udp !== tcp ? `${rest}${rest.includes('?') ? '&' : '?'}discport=${udp}` : rest;
 }
-
-/** The text at a `resultPath` in what a JSON-RPC call was answered with. Undefined: nothing there that is a text. */
-export function textAt(result: unknown, path: string): string | undefined {
-  let at = result;
-  for (const step of path === '' ? [] : path.split('.')) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return undefined;
-    at = Object.entries(at).find(([name]) => name === step)?.[1];
-  }
-  if (typeof at === 'number') return String(at);
-  return typeof at === 'string' && at.trim() !== '' ? at.trim() : undefined;
-}

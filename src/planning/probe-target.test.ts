@@ -55,12 +55,11 @@ describe('the health of a machine', () => {
 describe('the peer address of a machine', () => {
   const jsonRpc = { port: 'rpc', method: 'admin_nodeInfo', resultPath: 'enode' };
 
-  test('is asked for by its call, and the answer is kept', () => {
+  test('is asked for by its call, and where in the answer it stands', () => {
     const peering = peeringSchema.parse({ address: { jsonRpc } });
     expect(peerTargetOf(peering, clientOf(), running)).toMatchObject({
-      check: { kind: 'jsonRpc', path: '/', method: 'admin_nodeInfo' },
+      check: { kind: 'jsonRpc', path: '/', method: 'admin_nodeInfo', resultPath: 'enode' },
       intervalSeconds: 60,
-      keepsResult: true,
     });
   });
 

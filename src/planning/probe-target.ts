@@ -32,8 +32,8 @@ export function peerTargetOf(
   machine: Addressed,
 ): ProbeTarget | undefined {
   if (address.jsonRpc === undefined) return undefined;
-  const { port, resultPath: _, ...call } = address.jsonRpc;
-  const how = { intervalSeconds: addressIntervalSeconds, keepsResult: true };
+  const { port, ...call } = address.jsonRpc;
+  const how = { intervalSeconds: addressIntervalSeconds };
   return targetOf(client, machine, port, { kind: 'jsonRpc', ...call }, how);
 }
 
@@ -42,7 +42,7 @@ function targetOf(
   machine: Addressed,
   portName: string,
   check: Check,
-  how: Pick<ProbeTarget, 'intervalSeconds' | 'keepsResult'>,
+  how: Pick<ProbeTarget, 'intervalSeconds'>,
 ): ProbeTarget | undefined {
   const port = ports.find(({ name }) => name === portName);
   if (port === undefined || machine.state !== 'running') return undefined;

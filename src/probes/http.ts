@@ -1,6 +1,7 @@
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
 import type { Answer, Check, Endpoint, Progress } from './probe.ts';
+import { textAt } from './text-at.ts';
 
 /** More than any health check or node address has; a program that streams for ever is cut off. */
 const maxBodyBytes = 262_144;
@@ -21,7 +22,7 @@ export async function askHttp(
 
 export async function askJsonRpc(
   { host, port }: Endpoint,
-  { path, method, params = [], ...expected }: Extract<Check, { kind: 'jsonRpc' }>,
+  { path, method, params = [], resultPath, ...expected }: Extract<Check, { kind: 'jsonRpc' }>,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -34,16 +35,17 @@ export async function askJsonRpc(
     response.destroy();
     return failed(`answered ${response.statusCode}, not 200`);
   }
-  const text = await bodyOf(response);
-  if (text === undefined) return failed(`the answer has more than ${maxBodyBytes / 1024} KiB`);
-  const answer = parsed(text);
+  const said = await bodyOf(response);
+  if (said === undefined) return failed(`the answer has more than ${maxBodyBytes / 1024} KiB`);
+  const answer = parsed(said);
   if (answer === undefined) return failed('the answer is no JSON-RPC');
   if (answer.error !== undefined && answer.error !== null) return failed(errorText(answer.error));
   if (!Object.hasOwn(answer, 'result')) return failed('the answer is no JSON-RPC');
   const { result } = answer;
   if (Object.hasOwn(expected, 'result') && !isDeepStrictEqual(result, expected.result))
     return failed(`the result is ${kindOf(result)}, not the one expected`);
-  return { outcome: 'passed', result };
+  const text = resultPath === undefined ? undefined : textAt(result, resultPath);
+  return { outcome: 'passed', ...(text !== undefined && { text }) };
 }
 
 /** One connection for one request: what is asked is whether a new client would be served. */

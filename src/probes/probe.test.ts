@@ -122,14 +122,14 @@ describe('jsonRpc', () => {
     });
   }
 
-  test('posts the call and passes with any result, which it brings back', async () => {
+  test('posts the call and passes with any result', async () => {
     const asked: unknown[] = [];
     const port = await serve(async (request, response) => {
       const { host, 'content-type': type } = request.headers;
       asked.push([request.method, request.url, host, type, JSON.parse(await textOf(request))]);
       response.end('{"jsonrpc":"2.0","id":1,"result":{"a":[1,null]}}');
     });
-    expect(await ask(port, call)).toEqual({ outcome: 'passed', result: { a: [1, null] } });
+    expect(await ask(port, call)).toEqual(passed);
     expect(asked).toEqual([
       [
         'POST',
@@ -152,7 +152,7 @@ describe('jsonRpc', () => {
     [[], []],
   ] as const)('passes with the result %j that is expected', async ([result, expected]) => {
     const port = await answering({ jsonrpc: '2.0', id: 1, result });
-    expect(await ask(port, { ...call, result: expected })).toEqual({ outcome: 'passed', result });
+    expect(await ask(port, { ...call, result: expected })).toEqual(passed);
   });
 
   test.for([
@@ -180,6 +180,20 @@ describe('jsonRpc', () => {
   ] as const)('fails with the answer %j', async ([answer, reason]) => {
     const port = await answering(answer);
     expect(await ask(port, call)).toEqual(failed(port, reason));
+  });
+
+  test('brings back the text that is asked for, and nothing else', async () => {
+    const port = await answering({ result: { enode: 'enode://x@h:1', more: { secret: 1 } } });
+    expect(await ask(port, { ...call, resultPath: 'enode' })).toEqual({ ...passed, text: 'enode://x@h:1' });
+    for (const resultPath of ['', 'more', 'nothing'])
+      expect(await ask(port, { ...call, resultPath })).toEqual(passed);
+  });
+
+  test('takes a result of any depth', async () => {
+    const deep = `${'['.repeat(100_000)}1${']'.repeat(100_000)}`;
+    const port = await answering(`{"result":${deep}}`);
+    expect(await ask(port, { ...call, resultPath: '' })).toEqual(passed);
+    expect(await ask(port, { ...call, result: [[1]] })).toMatchObject({ outcome: 'failed' });
   });
 
   test('passes with an error that is null, as version 1.0 has it', async () => {

@@ -16,6 +16,8 @@ export type Check =
       readonly params?: readonly unknown[];
       /** What the answer's `result` must be. Absent: any, as long as there is one. */
       readonly result?: unknown;
+      /** Where in the `result` a text stands that is to be brought back; '' is the result itself. Absent: nothing is. */
+      readonly resultPath?: string;
     };
 
 export interface Endpoint {
@@ -26,8 +28,8 @@ export interface Endpoint {
 
 /** Reasons are for people, and show nothing that was sent and nothing of what was answered but codes. */
 export type Answer =
-  /** `result`: what a JSON-RPC call was answered with. */
-  | { readonly outcome: 'passed'; readonly result?: unknown }
+  /** `text`: what stands at the `resultPath` of a JSON-RPC call; absent where nothing there is a text of 4 KiB at most. */
+  | { readonly outcome: 'passed'; readonly text?: string }
   /** Somebody is there, and it is not as it should be. */
   | { readonly outcome: 'failed'; readonly reason: string }
   /** Nobody could be reached: it may be down, or there may be no way from here. */

@@ -148,8 +148,25 @@ describe('what was never reached', () => {
     prober.watch('a', target);
     await clock.advance(60_000);
     answers.home = failed;
-    await clock.advance(30_000);
+    await clock.advance(40_000);
     expect(prober.of('a')).toMatchObject({ health: 'unhealthy', reason: 'port 1: refused' });
+  });
+
+  test('is asked ever more seldom, every five minutes at least, and as usual once it has answered', async () => {
+    const { prober, clock, asked, answers } = stage({});
+    prober.watch('a', target);
+    const askedWithin = async (passMs: number) => {
+      const before = asked.length;
+      await clock.advance(passMs);
+      return asked.length - before;
+    };
+    await clock.advance(60_000);
+    expect(await askedWithin(600_000)).toBeLessThan(15);
+    await clock.advance(7_200_000);
+    expect(await askedWithin(3_000_000)).toBe(10);
+    answers.home = passed;
+    await clock.advance(300_000);
+    expect(await askedWithin(60_000)).toBe(6);
   });
 
   test('without an address is unknown', async () => {
@@ -185,6 +202,24 @@ describe('of several endpoints', () => {
     expect(asked).toEqual(['home', 'away', 'away']);
   });
 
+  test('the next is not asked where the one before it passes at once', async () => {
+    const { prober, clock, asked } = stage({ home: passed, away: passed });
+    prober.watch('a', both);
+    await clock.advance(1_000);
+    expect(asked).toEqual(['home']);
+  });
+
+  test('the next does not wait until there is no answer from the one before it', async () => {
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    const { prober, clock, asked } = stage({ home: promise, away: passed });
+    prober.watch('a', both);
+    await clock.advance(1_000);
+    expect(asked).toEqual(['home', 'away']);
+    resolve(unreachable);
+    await clock.advance(0);
+    expect(prober.of('a')?.health).toBe('healthy');
+  });
+
   test('one that answers wrongly says more than one that does not answer', async () => {
     for (const [first, second] of [
       [failed, unreachable],
@@ -198,39 +233,44 @@ describe('of several endpoints', () => {
   });
 });
 
-describe('the result of a call', () => {
-  const keeping = { ...target, keepsResult: true };
-
+describe('the text in an answer', () => {
   test('is kept, and told when it is another', async () => {
-    const { prober, clock, answers, told } = stage({ home: { outcome: 'passed', result: { id: 1 } } });
-    prober.watch('a', keeping);
+    const { prober, clock, answers, told } = stage({ home: { outcome: 'passed', text: 'x' } });
+    prober.watch('a', target);
     await clock.advance(30_000);
-    expect(prober.of('a')?.result).toEqual({ id: 1 });
+    expect(prober.of('a')?.text).toBe('x');
     expect(told).toHaveLength(1);
-    answers.home = { outcome: 'passed', result: { id: 2 } };
+    answers.home = { outcome: 'passed', text: 'y' };
     await clock.advance(10_000);
-    expect(prober.of('a')?.result).toEqual({ id: 2 });
+    expect(prober.of('a')?.text).toBe('y');
     expect(told).toHaveLength(2);
   });
 
   test('outlives failures', async () => {
-    const { prober, clock, answers } = stage({ home: { outcome: 'passed', result: 'x' } });
-    prober.watch('a', keeping);
+    const { prober, clock, answers } = stage({ home: { outcome: 'passed', text: 'x' } });
+    prober.watch('a', target);
     await clock.advance(500);
     answers.home = failed;
     await clock.advance(30_000);
-    expect(prober.of('a')).toMatchObject({ health: 'unhealthy', result: 'x' });
+    expect(prober.of('a')).toMatchObject({ health: 'unhealthy', text: 'x' });
   });
+});
 
-  test('is not kept for who does not need it', async () => {
-    const { prober, clock, answers, told } = stage({ home: { outcome: 'passed', result: 1 } });
-    prober.watch('a', target);
-    await clock.advance(500);
-    answers.home = { outcome: 'passed', result: 2 };
-    await clock.advance(30_000);
-    expect(prober.of('a')).not.toHaveProperty('result');
-    expect(told).toHaveLength(1);
-  });
+test('a look that breaks off is a failure of what was looked at, and of nobody else', async () => {
+  const { prober, clock } = stage(
+    {},
+    {
+      probe: async ({ host }) => {
+        if (host === 'home') throw new RangeError('secret');
+        return passed;
+      },
+    },
+  );
+  prober.watch('a', target);
+  prober.watch('b', { ...target, endpoints: [away] });
+  await clock.advance(5_000);
+  expect(prober.of('a')).toMatchObject({ health: 'unhealthy', reason: 'it could not be asked: RangeError' });
+  expect(prober.of('b')?.health).toBe('healthy');
 });
 
 describe('watching', () => {
@@ -318,6 +358,41 @@ describe('many', () => {
     prober.watch('b', { ...target, endpoints: [away] });
     await clock.advance(30_000);
     expect(told).toEqual(['b healthy']);
+  });
+
+  test('a thousand that cannot be reached delay no answer of those that can', async () => {
+    const lost = new Set<string>();
+    const clock = createFakeClock();
+    const { prober, told } = stage(
+      {},
+      {
+        clock,
+        onChange: (key) => told.push(`${key} ${clock.monotonic()}`),
+        probe: async ({ host }, _, { deadlineMs }) => {
+          if (host === 'home') return lost.has(host) ? failed : passed;
+          await clock.sleep(deadlineMs);
+          return unreachable;
+        },
+      },
+    );
+    prober.watch('a', target);
+    await clock.advance(1_000);
+    for (let n = 0; n < 1_000; n += 1)
+      prober.watch(`k${n}`, { ...target, endpoints: [{ host: `h${n}`, port: 1 }, away] });
+    await clock.advance(20_000);
+    told.splice(0);
+    lost.add('home');
+    const lostAt = clock.monotonic();
+    await clock.advance(30_000);
+    const [, at] = told.find((one) => one.startsWith('a '))?.split(' ') ?? [];
+    expect(Number(at) - lostAt).toBeLessThanOrEqual(30_000);
+    expect(prober.of('a')?.health).toBe('unhealthy');
+    // Each has been asked by then, so that one that is watched from now on is asked within a moment.
+    lost.delete('home');
+    await clock.advance(300_000);
+    prober.watch('b', target);
+    await clock.advance(1_000);
+    expect(prober.of('b')?.health).toBe('healthy');
   });
 
   test('that begin together are spread over the first second, and do not stay together', async () => {

@@ -3,6 +3,7 @@
  * woken when it changes. At rest it says and keeps nothing new.
  */
 import type { Cancel, Clock } from '../runtime/clock.ts';
+import { toError } from '../runtime/errors.ts';
 import { stableJson } from '../runtime/hash.ts';
 import { Schedule } from '../runtime/schedule.ts';
 import { type Answer, type Check, type Endpoint, type Probe, probe as realProbe } from './probe.ts';
@@ -12,8 +13,6 @@ export interface ProbeTarget {
   readonly endpoints: readonly Endpoint[];
   readonly check: Check;
   readonly intervalSeconds: number;
-  /** Whether to keep what a JSON-RPC call was answered with, and to tell when it changes. */
-  readonly keepsResult?: boolean;
 }
 
 /**
@@ -28,19 +27,19 @@ export interface Finding {
   readonly since: number;
   /** Why it is not healthy, for people; absent as long as nothing is known. */
   readonly reason?: string;
-  /** What a JSON-RPC call was last answered with, for a target that keeps it. */
-  readonly result?: unknown;
+  /** What was last read at the `resultPath` of the check. */
+  readonly text?: string;
 }
 
 export interface ProberOptions {
   readonly clock: Clock;
   /** From 0 up to 1. */
   readonly random: () => number;
-  /** Health or result changed, or it became clear why nothing can be known. Only the key: look with `of`. */
+  /** Health or text changed, or it became clear why nothing can be known. Only the key: look with `of`. */
   readonly onChange: (key: string) => void;
   /** Ends everything. */
   readonly signal: AbortSignal;
-  /** Probes under way at once. */
+  /** How many are asked at once: of those that answer promptly, and of all others. */
   readonly concurrency?: number;
   readonly deadlineMs?: number;
   readonly probe?: Probe;
@@ -63,6 +62,22 @@ export interface Prober {
 const failuresToUnhealthy = 3;
 /** A program that is not known yet is asked more often, since somebody waits for it. */
 const firstPauseMs = 1_000;
+/** One to which there seems to be no way is asked ever more seldom: after a part of the time it is watched, and so often at least. */
+const blindPart = 1 / 4;
+const longestPauseMs = 300_000;
+/** Then the next address is asked beside it: there may be no way to this one. https://www.rfc-editor.org/rfc/rfc8305#section-5 */
+const headStartMs = 250;
+/** What takes so long waits for an answer that may never come. */
+const promptMs = 1_000;
+
+/**
+ * Those asked at once and those due. There are two, so that nobody who answers promptly waits for a slot behind a thousand
+ * that do not answer: each of those holds its slot up to the deadline.
+ */
+interface Lane {
+  readonly due: Schedule;
+  readonly underWay: Set<string>;
+}
 
 interface Watched {
   readonly target: ProbeTarget;
@@ -70,6 +85,10 @@ interface Watched {
   finding: Finding;
   failures: number;
   asked: number;
+  /** Since when, monotonic. */
+  readonly watchedAt: number;
+  /** It answered promptly when it was asked last. */
+  prompt: boolean;
   /** The endpoint that passed. */
   proven?: Endpoint;
 }
@@ -80,26 +99,28 @@ export function createProber(options: ProberOptions): Prober {
     random,
     onChange,
     signal,
-    concurrency = 32,
+    concurrency = 128,
     deadlineMs = 5_000,
     probe = realProbe,
   } = options;
   const watched = new Map<string, Watched>();
-  const due = new Schedule();
-  const underWay = new Set<string>();
+  const prompt: Lane = { due: new Schedule(), underWay: new Set() };
+  const patient: Lane = { due: new Schedule(), underWay: new Set() };
+  const lanes = [prompt, patient];
   let timer: { readonly at: number; readonly cancel: Cancel } | undefined;
 
   signal.addEventListener('abort', () => timer?.cancel(), { once: true });
 
+  const laneOf = (item: Watched) => (item.prompt ? prompt : patient);
+  const isUnderWay = (key: string) => lanes.some(({ underWay }) => underWay.has(key));
+
   /** Starts what is due as far as there is room, and sets the timer for the rest. */
   function proceed(): void {
-    while (!signal.aborted && underWay.size < concurrency) {
-      const key = due.takeDue(clock.monotonic());
-      if (key === undefined) break;
-      // Asked of a former target still: its end asks again.
-      if (!underWay.has(key)) begin(key);
-    }
-    const at = underWay.size < concurrency ? due.earliest() : undefined;
+    for (const lane of lanes) beginDue(lane);
+    const times = lanes.flatMap(({ due, underWay }) =>
+      underWay.size < concurrency ? (due.earliest() ?? []) : [],
+    );
+    const at = times.length === 0 ? undefined : Math.min(...times);
     if (timer !== undefined && timer.at === at) return;
     timer?.cancel();
     timer = undefined;
@@ -111,49 +132,69 @@ export function createProber(options: ProberOptions): Prober {
     timer = { at, cancel };
   }
 
-  function begin(key: string): void {
+  function beginDue(lane: Lane): void {
+    while (!signal.aborted && lane.underWay.size < concurrency) {
+      const key = lane.due.takeDue(clock.monotonic());
+      if (key === undefined) break;
+      // Asked of a former target still: its end asks again.
+      if (!isUnderWay(key)) begin(key, lane);
+    }
+  }
+
+  function begin(key: string, { underWay }: Lane): void {
     const item = watched.get(key);
     if (item === undefined) return;
     underWay.add(key);
     const startedAt = clock.monotonic();
-    ask(item)
-      .then((answer) => {
-        if (watched.get(key) === item) learn(key, item, answer);
-      })
-      .catch((error: unknown) => {
-        if (!signal.aborted) throw error;
-      })
-      .finally(() => {
-        underWay.delete(key);
-        const current = watched.get(key);
-        if (current !== undefined) due.put(key, startedAt + (current === item ? pauseMs(item) : 0));
-        proceed();
-      });
+    void ask(item).then((answer) => {
+      underWay.delete(key);
+      item.prompt = clock.monotonic() - startedAt < promptMs;
+      const current = watched.get(key);
+      if (!signal.aborted && current === item) learn(key, item, answer);
+      if (current !== undefined)
+        laneOf(current).due.put(key, startedAt + (current === item ? pauseMs(item) : 0));
+      proceed();
+    });
   }
 
+  /** Never rejects. */
   async function ask({ target, proven }: Watched): Promise<Answer & { readonly endpoint?: Endpoint }> {
     const { check, endpoints, intervalSeconds } = target;
     const limits = { signal, clock, deadlineMs: Math.min(deadlineMs, intervalSeconds * 1000) };
-    let worst: Answer = { outcome: 'unreachable', reason: 'it has no address' };
+    const asking: Promise<Answer & { readonly endpoint?: Endpoint }>[] = [];
     for (const endpoint of proven === undefined ? endpoints : [proven]) {
-      const answer = await probe(endpoint, check, limits);
-      if (answer.outcome === 'passed') return { ...answer, endpoint };
-      // Somebody who answers wrongly says more than nobody.
-      if (answer.outcome === 'failed' || worst.outcome === 'unreachable') worst = answer;
+      const former = asking.at(-1);
+      if (former !== undefined && (await passesSoon(former))) break;
+      const answering = probe(endpoint, check, limits).catch(brokenOff);
+      asking.push(answering.then((answer) => ({ ...answer, endpoint })));
     }
-    return worst;
+    const answers = await Promise.all(asking);
+    const passed = answers.find(({ outcome }) => outcome === 'passed');
+    // Somebody who answers wrongly says more than nobody.
+    const failed = answers.findLast(({ outcome }) => outcome === 'failed');
+    return passed ?? failed ?? answers.at(-1) ?? { outcome: 'unreachable', reason: 'it has no address' };
+  }
+
+  async function passesSoon(answering: Promise<Answer>): Promise<boolean> {
+    const { promise: later, resolve } = Promise.withResolvers<boolean>();
+    const cancel = clock.after(headStartMs, () => resolve(false));
+    const passes = answering.then(({ outcome }) => outcome === 'passed');
+    return await Promise.race([passes, later]).finally(cancel);
   }
 
   function learn(key: string, item: Watched, answer: Answer & { readonly endpoint?: Endpoint }): void {
     item.asked += 1;
     const before = item.finding;
     if (answer.outcome === 'passed') {
-      if (answer.endpoint !== undefined) item.proven = answer.endpoint;
+      const { endpoint, text } = answer;
+      if (endpoint !== undefined) item.proven = endpoint;
       item.failures = 0;
-      const found = item.target.keepsResult === true ? { result: answer.result } : {};
-      item.finding = { health: 'healthy', since: sinceOf(before, 'healthy'), ...found };
-      if (before.health !== 'healthy' || stableJson(before.result) !== stableJson(item.finding.result))
-        onChange(key);
+      item.finding = {
+        health: 'healthy',
+        since: sinceOf(before, 'healthy'),
+        ...(text !== undefined && { text }),
+      };
+      if (before.health !== 'healthy' || before.text !== text) onChange(key);
       return;
     }
     const { outcome, reason } = answer;
@@ -177,12 +218,14 @@ export function createProber(options: ProberOptions): Prober {
     return before.health === health ? before.since : clock.now();
   }
 
-  function pauseMs({ target, finding, asked }: Watched): number {
+  function pauseMs({ target, finding, asked, failures, watchedAt }: Watched): number {
     const usualMs = target.intervalSeconds * 1000;
-    const pause =
-      finding.health === 'unknown' ? Math.min(firstPauseMs * 2 ** Math.min(asked - 1, 20), usualMs) : usualMs;
+    const isUnknown = finding.health === 'unknown';
+    const firstMs = isUnknown ? firstPauseMs * 2 ** Math.min(asked - 1, 20) : usualMs;
+    const isOutOfSight = isUnknown && failures === 0;
+    const blindMs = isOutOfSight ? Math.min((clock.monotonic() - watchedAt) * blindPart, longestPauseMs) : 0;
     // Up to a tenth more or less, so that what began together does not stay so.
-    return pause * (0.9 + random() / 5);
+    return Math.max(Math.min(firstMs, usualMs), blindMs) * (0.9 + random() / 5);
   }
 
   return {
@@ -190,17 +233,25 @@ export function createProber(options: ProberOptions): Prober {
       const text = stableJson(target);
       if (signal.aborted || watched.get(key)?.text === text) return;
       const finding: Finding = last ?? { health: 'unknown', since: clock.now() };
-      watched.set(key, { target, text, finding, failures: 0, asked: 0 });
+      const watchedAt = clock.monotonic();
+      const item: Watched = { target, text, finding, failures: 0, asked: 0, watchedAt, prompt: false };
+      watched.set(key, item);
+      for (const { due } of lanes) due.drop(key);
       // Many begin to be watched at once, when the operator starts: they are spread.
-      due.put(key, clock.monotonic() + random() * firstPauseMs);
+      laneOf(item).due.put(key, watchedAt + random() * firstPauseMs);
       proceed();
     },
     unwatch(key) {
       watched.delete(key);
-      due.drop(key);
+      for (const { due } of lanes) due.drop(key);
       proceed();
     },
     of: (key) => watched.get(key)?.finding,
     keys: () => watched.keys(),
   };
+}
+
+/** A mistake of ours: whatever a program says, it must not end the operator. */
+function brokenOff(error: unknown): Answer {
+  return { outcome: 'failed', reason: `it could not be asked: ${toError(error).name}` };
 }
