@@ -372,6 +372,63 @@ describe('a cloud that tells of changes', () => {
   });
 });
 
+describe('a cloud that tells of changes and is down', () => {
+  function down() {
+    const { open, options, clock, signal, lists, fail } = setUp();
+    const state = { isDown: true, streams: 0 };
+    const watch = async () => {
+      state.streams += 1;
+      if (state.isDown) throw new Error('the engine is down');
+      await new Promise(() => {});
+    };
+    fail(true);
+    const inventory = createInventory(options);
+    const region = inventory.of({ ...open, session: { ...open.session, watch } });
+    region.watch('n');
+    const stopping = new AbortController();
+    onTestFinished(() => stopping.abort());
+    void inventory.run(AbortSignal.any([signal, stopping.signal]));
+    const heal = () => {
+      state.isDown = false;
+      fail(false);
+    };
+    return { clock, lists, region, state, heal };
+  }
+
+  test('is asked ever more seldom', async () => {
+    const { clock, lists, state } = down();
+    await clock.advance(120_000);
+    const before = { lists: lists(), streams: state.streams };
+    await clock.advance(600_000);
+    expect(lists() - before.lists).toBeLessThanOrEqual(20);
+    expect(state.streams - before.streams).toBeLessThanOrEqual(40);
+  });
+
+  test('is found well again within half a minute, and asked as often as before', async () => {
+    const { clock, lists, region, heal } = down();
+    await clock.advance(600_000);
+    expect(region.failure).toBeDefined();
+    heal();
+    await clock.advance(31_000);
+    expect(region.failure).toBeUndefined();
+    const before = lists();
+    await clock.advance(10_000);
+    expect(lists() - before).toBeGreaterThanOrEqual(8);
+  });
+});
+
+test('a stream of changes that ends as soon as it is opened is opened ever more seldom', async () => {
+  const { open, options, clock, signal, lists } = setUp();
+  const inventory = createInventory(options);
+  const watch = async () => {};
+  inventory.of({ ...open, session: { ...open.session, watch } });
+  const stopping = new AbortController();
+  onTestFinished(() => stopping.abort());
+  void inventory.run(AbortSignal.any([signal, stopping.signal]));
+  await clock.advance(600_000);
+  expect(lists()).toBeLessThanOrEqual(60);
+});
+
 test('where no list lags, what the next one does not show is gone', async () => {
   const { open, options, signal, clock } = setUp();
   const region = createInventory(options).of({ ...open, readsLag: false });

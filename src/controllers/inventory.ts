@@ -24,7 +24,11 @@ export interface InventoryOptions {
 
 /** Changes come in crowds: one list for all that come within this time. */
 const hintMs = 100;
+/** Until the next stream of changes, ever longer while streams end as soon as they are opened. */
 const rewatchMs = 2_000;
+const longestRewatchMs = 15_000;
+/** A cloud that tells of changes tells nobody that it is back: lists find that out. */
+const longestFailingMs = 30_000;
 
 /**
  * All machines of one account and region with our cluster tag, as one list shows them, together with what our own calls
@@ -148,12 +152,17 @@ export class RegionInventory {
       this.#hinted = true;
       this.#nextAt = Math.min(this.#nextAt, clock.monotonic() + hintMs);
     };
+    let pauseMs = rewatchMs;
     while (!signal.aborted) {
       const [opener] = this.#openers.values();
       if (opener?.session.watch === undefined) return;
+      const beganAt = clock.monotonic();
       await opener.session.watch(soon, signal).catch(() => {});
-      soon();
-      await clock.sleep(rewatchMs, signal).catch(() => {});
+      if (clock.monotonic() - beganAt > longestRewatchMs) pauseMs = rewatchMs;
+      await clock.sleep(pauseMs, signal).catch(() => {});
+      pauseMs = Math.min(pauseMs * 2, longestRewatchMs);
+      // What changed since the stream ended is told by no other. One that cannot be listed has its own pace.
+      if (this.#failures === 0) soon();
     }
   }
 
@@ -199,7 +208,10 @@ export class RegionInventory {
         logger.warn({ region: this.key, error: describeError(error) }, 'machines could not be listed');
     }
     const pause = this.#underWay.size > 0 || this.#readAt === undefined ? busyMs : restMs;
-    const nextMs = Math.min(pause * 2 ** Math.min(this.#failures, 6), Math.max(restMs, busyMs));
+    const atRestMs = Math.max(restMs, busyMs);
+    const isTold = this.#failures > 0 && opener.session.watch !== undefined;
+    const longestMs = isTold ? Math.min(longestFailingMs, atRestMs) : atRestMs;
+    const nextMs = Math.min(pause * 2 ** Math.min(this.#failures, 6), longestMs);
     this.#nextAt = clock.monotonic() + (this.#hinted && this.#failures === 0 ? hintMs : nextMs);
   }
 
@@ -251,7 +263,7 @@ export function createInventory(options: InventoryOptions): Inventory {
       for (const [key, region] of regions) if (!region.drop(credential)) regions.delete(key);
     },
     async run(signal) {
-      const heeded = new Set<RegionInventory>();
+      const heeded = new WeakSet<RegionInventory>();
       while (!signal.aborted) {
         for (const region of regions.values()) {
           if (heeded.has(region)) continue;
