@@ -5,8 +5,9 @@ import { getObject } from './api.ts';
 import { eventually } from './eventually.ts';
 import { kubectl } from './kubectl.ts';
 
+/** A kind that has just come has `null` for conditions. */
 const statusSchema = z.object({
-  conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
+  conditions: z.array(z.object({ type: z.string(), status: z.string() })).nullish(),
 });
 const crds = join(import.meta.dirname, '../../crds');
 
@@ -41,7 +42,8 @@ async function isInstalled(plural: string): Promise<boolean> {
     metadata !== undefined &&
     metadata.deletionTimestamp === undefined &&
     statusSchema
-      .parse(status)
-      .conditions.some((condition) => condition.type === 'Established' && condition.status === 'True')
+      .parse(status ?? {})
+      .conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') ===
+      true
   );
 }
