@@ -93,6 +93,7 @@ describe.skipIf(!dockerdPath())('a Network on Docker and AWS', () => {
     await deleteObject(area.pathOf('networks', 'dev'));
     await area.untilGone();
     expect(await docker(engine, ['ps', '--all', '--quiet'])).toBe('');
+    expect(await docker(engine, ['network', 'ls', '--quiet', '--filter', 'type=custom'])).toBe('');
     expect(area.machines()).toEqual([]);
   });
 });

@@ -14,20 +14,54 @@ describe.skipIf(!dockerdPath())('an engine that is restarted', () => {
   });
   afterAll(() => stage.close());
 
-  const network = (replicas: number) => `apiVersion: peerage.dev/v1alpha1
+  const network = (
+    replicas: number,
+    { name = 'many', restartPolicy = 'Always' } = {},
+  ) => `apiVersion: peerage.dev/v1alpha1
 kind: Network
-metadata: {name: many}
+metadata: {name: ${name}}
 spec:
   client: {image: "${stage.image('httpd')}", imagePullPolicy: Never, ports: [{name: http, port: 8080}]}
   placements:
     - name: here
       replicas: ${replicas}
       credentialRef: {name: engine}
-      docker: {volumes: [{name: data, path: /data}]}
+      docker: {restartPolicy: ${restartPolicy}, volumes: [{name: data, path: /data}]}
 `;
   const clientContainers = async () => (await stage.containers()).length;
   const some = (atLeast: number) =>
     eventually(clientContainers, (count) => count >= atLeast, { what: `${atLeast} containers` });
+
+  test('keeps the containers that it starts again, and another follows one that it does not', async () => {
+    const policies = { kept: 'Always', replaced: 'OnFailure' };
+    for (const [name, restartPolicy] of Object.entries(policies)) {
+      await stage.apply(network(1, { name, restartPolicy }));
+      await stage.ready(name);
+    }
+    const machines = async () =>
+      Object.fromEntries(
+        (await stage.nodes()).map(({ metadata, status }) => [
+          metadata.labels?.['peerage.dev/network'] ?? '',
+          status.machine?.id ?? '',
+        ]),
+      );
+    const volumes = async () =>
+      (await docker(stage.engine, ['volume', 'ls', '--quiet'])).split('\n').toSorted();
+    const [before, volumesBefore] = [await machines(), await volumes()];
+    // As a host that shuts down does it: containers are asked to end, and end well.
+    await stage.engine.restart();
+    const after = await eventually(
+      machines,
+      ({ replaced }) => replaced !== '' && replaced !== before.replaced,
+      { withinMs: 90_000, what: 'another container for the one that stays ended' },
+    );
+    expect(after.kept).toBe(before.kept);
+    await stage.ready('replaced');
+    await stage.ready('kept');
+    const stayed = (await volumes()).filter((name) => volumesBefore.includes(name));
+    expect(stayed).toEqual([expect.stringMatching(/^kept-/)]);
+    await stage.kubectl('delete', 'network', ...Object.keys(policies), '--timeout=100s');
+  });
 
   test('in the middle of a launch has as many containers as Nodes', async () => {
     await stage.apply(network(20));
