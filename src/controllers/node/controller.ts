@@ -15,6 +15,7 @@ import { troubleOf } from '../trouble.ts';
 import { createBringUp } from './bring-up.ts';
 import type { NodeControllerOptions, Pass } from './pass.ts';
 import { writeNodeStatus } from './status.ts';
+import { createSurplus } from './surplus.ts';
 import { createTakeDown } from './take-down.ts';
 import { settled, troubled, type Verdict, waiting } from './verdict.ts';
 
@@ -34,9 +35,8 @@ interface Wish {
 
 /** One Node, one machine: from request to gone. */
 export function createNodeController(options: NodeControllerOptions) {
-  const { nodes, nodeResource, networks, sessions, inventory, fabrics, bursts, launcher, remover, events } =
-    options;
-  const { health, cluster, paused, clock, logger, metrics } = options;
+  const { nodes, nodeResource, networks, sessions, inventory, fabrics, bursts, launcher } = options;
+  const { health, cluster, paused, clock } = options;
   /** Of launches that came to nothing, and of machines that did not last. */
   const launches = createBackoff(clock, { lastingMs: lastingReadyMs });
   /** Of failed machines. */
@@ -47,11 +47,12 @@ export function createNodeController(options: NodeControllerOptions) {
   const wishes = new Map<string, Wish>();
   const bringUp = createBringUp(options, { launches, removals });
   const { takeDown, finish } = createTakeDown(options, troubles);
+  const surplus = createSurplus(options);
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
     const seen = nodes.get(key);
     if (seen === undefined) {
-      for (const memory of [launches, removals, troubles]) memory.forget(key);
+      for (const memory of [launches, removals, troubles, surplus]) memory.forget(key);
       for (const memory of [wishes, hurried]) memory.delete(key);
       fabrics.forget(scopeKeyOf({ cluster, node: key }));
       health.follow(key, undefined);
@@ -92,7 +93,7 @@ export function createNodeController(options: NodeControllerOptions) {
     }
     const { anew, isOther } = heed(key, seen, network);
     if (hurried.delete(key) || isOther)
-      for (const memory of [launches, removals, troubles]) memory.hurry(key);
+      for (const memory of [launches, removals, troubles, surplus]) memory.hurry(key);
     try {
       const verdict = await pass({ key, seen, node, belonging, hold, anew, signal });
       if (verdict === 'gone') return done;
@@ -184,8 +185,9 @@ export function createNodeController(options: NodeControllerOptions) {
     const now: Pass = { ...begun, record, region, open, found };
     askAfter(now);
     if (begun.hold !== undefined) return await lookOn(now);
-    await removeSurplus(now);
-    return leaving ? await takeDown(now) : await bringUp(now);
+    const rest = surplus.remove(now);
+    const verdict = leaving ? await takeDown(now) : await bringUp(now);
+    return verdict === 'gone' ? verdict : { ...verdict, next: earlier(verdict.next, rest) };
   }
 
   /** Whoever is on its way out is not asked any more. */
@@ -210,24 +212,14 @@ export function createNodeController(options: NodeControllerOptions) {
     return settled(phase, { kind: 'idle', reason: 'PlanPending', message });
   }
 
-  async function removeSurplus({ key, region, open, found, seen }: Pass): Promise<void> {
-    for (const machine of found.surplus) {
-      remover.request({ region, open, id: machine.id });
-      metrics.surplusRemoved.inc({ cloud: open.cloud });
-      events.event({
-        regarding: seen,
-        type: 'Warning',
-        reason: 'SurplusMachine',
-        action: 'Remove',
-        note: `removed machine ${machine.id}: ${found.machine?.id} is the machine of this Node`,
-      });
-      logger.warn({ node: key, machine: machine.id }, 'removed a surplus machine');
-    }
-  }
-
   return {
     reconcile,
     /** Something that stood in the way may be mended: the next pass tries what had to wait. */
     hurry: (key: string) => void hurried.add(key),
   };
+}
+
+function earlier(one: Outcome, other: Outcome): Outcome {
+  if (one.kind === 'done' || other.kind === 'done') return one.kind === 'done' ? other : one;
+  return other.afterMs < one.afterMs ? other : one;
 }
