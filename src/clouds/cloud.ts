@@ -68,6 +68,8 @@ export class CloudError extends Error {
   readonly outcome: 'none' | 'unknown';
   readonly api: string;
   readonly reason: string;
+  /** What the cloud said, without the call and the code that stand before it in the message. */
+  readonly words: string;
 
   constructor(facts: CloudErrorFacts) {
     super(`${facts.api} refused: ${facts.reason}: ${facts.message}`, { cause: facts.cause });
@@ -76,6 +78,7 @@ export class CloudError extends Error {
     this.outcome = facts.outcome;
     this.api = facts.api;
     this.reason = facts.reason;
+    this.words = facts.message;
   }
 }
 

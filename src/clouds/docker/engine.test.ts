@@ -110,6 +110,29 @@ test('an answer that breaks off in its middle ends with the deadline', async () 
   await refused;
 });
 
+test.each(['version', 'info'])(
+  'the deadline ends the request itself, not only the wait (%s)',
+  async (asked) => {
+    const clock = createFakeClock();
+    const { promise: request, resolve: comes } = Promise.withResolvers<void>();
+    const { promise: connection, resolve: ends } = Promise.withResolvers<void>();
+    const { engines } = await talkTo((...exchange) => {
+      const [{ url = '', socket }] = exchange;
+      if (!url.endsWith(`/${asked}`)) return engine(() => 'A')(...exchange);
+      socket.once('close', () => ends());
+      comes();
+    }, clock);
+    const refused = expect(engines.get(signal)).rejects.toMatchObject({
+      code: 'unavailable',
+      outcome: 'none',
+    });
+    await request;
+    await clock.advance(10_000);
+    await refused;
+    await connection;
+  },
+);
+
 test('whoever gives up waiting ends it for nobody else', async () => {
   const { engines } = await talkTo(engine(() => 'A'));
   const over = new AbortController();

@@ -4,7 +4,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { Clock } from '../../runtime/clock.ts';
-import { withDeadline } from '../../runtime/deadline.ts';
+import { unlessAborted, withDeadline } from '../../runtime/deadline.ts';
 import { type CallGate, CloudError } from '../cloud.ts';
 import type { Connection } from './credentials.ts';
 import { toCloudError, withPlace } from './errors.ts';
@@ -39,6 +39,12 @@ export interface Engines {
   close(): void;
 }
 
+/** The client takes a signal here, too; its types do not know. */
+interface Asked {
+  version(options: { readonly abortSignal: AbortSignal }): Promise<unknown>;
+  info(options: { readonly abortSignal: AbortSignal }): Promise<unknown>;
+}
+
 export interface EngineOptions {
   readonly connection: Connection;
   readonly gate: CallGate;
@@ -55,7 +61,7 @@ export async function createEngines({ connection, gate, clock, closed }: EngineO
   let agreed: Promise<Engine> | undefined;
   let first: EngineFacts | undefined;
 
-  const ask = (api: Api, run: () => Promise<unknown>): Promise<unknown> => {
+  const ask = (api: Api, run: (signal: AbortSignal) => Promise<unknown>): Promise<unknown> => {
     const cost = costOf(api);
     return gate({ ...cost, signal: closed }, (granted) =>
       attempt({ ...cost, signal: granted, deadlineMs, clock }, run),
@@ -63,11 +69,12 @@ export async function createEngines({ connection, gate, clock, closed }: EngineO
   };
 
   async function agree(): Promise<Engine> {
-    const plain = new Client(optionsFor(connection, agent));
-    const spoken = readAs('SystemVersion', version, await ask('SystemVersion', () => plain.version()));
+    const plain: Asked = new Client(optionsFor(connection, agent));
+    const answer = await ask('SystemVersion', (abortSignal) => plain.version({ abortSignal }));
+    const spoken = readAs('SystemVersion', version, answer);
     const apiVersion = commonVersion(spoken);
     const docker = new Client({ ...optionsFor(connection, agent), version: `v${apiVersion}` });
-    const told = readAs('SystemInfo', info, await ask('SystemInfo', () => docker.info()));
+    const told = readAs('SystemInfo', info, await askInfo(docker));
     const facts: EngineFacts = {
       id: told.ID,
       name: told.Name,
@@ -80,6 +87,8 @@ export async function createEngines({ connection, gate, clock, closed }: EngineO
     return { docker, facts };
   }
 
+  const askInfo = (docker: Asked) => ask('SystemInfo', (abortSignal) => docker.info({ abortSignal }));
+
   function tellWhere(thrown: unknown): never {
     throw thrown instanceof CloudError ? withPlace(thrown, placeOf(connection)) : thrown;
   }
@@ -91,7 +100,7 @@ export async function createEngines({ connection, gate, clock, closed }: EngineO
       asked.catch(() => {
         if (agreed === asked) agreed = undefined;
       });
-      return await unlessAborted(asked, signal);
+      return await unlessAborted(signal, asked);
     },
     doubt: () => {
       agreed = undefined;
@@ -120,7 +129,7 @@ export async function attempt<Answer>(
       async (inner) => {
         try {
           inner.throwIfAborted();
-          return await unlessAborted(run(inner), inner);
+          return await unlessAborted(inner, run(inner));
         } catch (thrown) {
           flight.calledOff = inner.aborted;
           throw inner.aborted ? inner.reason : thrown;
@@ -223,13 +232,4 @@ function optionsFor(connection: Connection, agent: HttpAgent): Docker.DockerOpti
     agent,
   };
   return options;
-}
-
-export function unlessAborted<Result>(result: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => reject(signal.reason);
-    if (signal.aborted) aborted();
-    signal.addEventListener('abort', aborted, { once: true });
-    result.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
-  });
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CloudError } from '../cloud.ts';
-import { toCloudError, wasAnswered, withOutcome } from './errors.ts';
+import { toCloudError, wasAnswered, withOutcome, withPlace } from './errors.ts';
 import type { Api } from './limits.ts';
 
 /** As the HTTP client throws it. */
@@ -100,4 +100,12 @@ test('keeps an error that is one of ours, and says it again with another outcome
   expect(certain).toBeInstanceOf(CloudError);
   expect(certain).toMatchObject({ message: refusal.message, code: refusal.code, outcome: 'none' });
   expect(wasAnswered(certain)).toBe(true);
+});
+
+test('tells its words apart from what stands before them, however often it is said again', () => {
+  const refusal = write('ContainerStart', answer(500, 'no room'));
+  expect(refusal.words).toBe('no room');
+  const told = withPlace(withOutcome(refusal, 'none'), '10.0.0.5:2376');
+  expect(told.words).toBe('engine 10.0.0.5:2376: no room');
+  expect(withPlace(told, '10.0.0.5:2376')).toBe(told);
 });

@@ -117,20 +117,15 @@ export function wasAnswered({ cause }: CloudError): boolean {
 
 /** The same refusal, where more is known of what was done. */
 export function withOutcome(error: CloudError, outcome: CloudError['outcome']): CloudError {
-  const { code, api, reason, cause } = error;
-  return new CloudError({ code, api, reason, cause, message: wordsOf(error), outcome });
+  const { code, api, reason, cause, words: message } = error;
+  return new CloudError({ code, api, reason, cause, message, outcome });
 }
 
 /** The same refusal, with the engine that it is about: who has several reads which. */
 export function withPlace(error: CloudError, place: string): CloudError {
-  const words = wordsOf(error);
+  const { code, api, reason, cause, outcome, words } = error;
   if (words.includes(place)) return error;
-  const { code, api, reason, cause, outcome } = error;
   return new CloudError({ code, api, reason, cause, outcome, message: `engine ${place}: ${words}` });
-}
-
-function wordsOf({ api, reason, message }: CloudError): string {
-  return message.slice(`${api} refused: ${reason}: `.length);
 }
 
 /** For removals: what is gone already needs no removing. */

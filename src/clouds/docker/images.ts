@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
-import { withDeadline } from '../../runtime/deadline.ts';
+import { unlessAborted, withDeadline } from '../../runtime/deadline.ts';
 import { CloudError } from '../cloud.ts';
-import { unlessAborted } from './engine.ts';
 import { factsOf } from './errors.ts';
 import { type Login, loginFor, referenceOf } from './registry.ts';
 import type { CallOptions, Sdk } from './sdk.ts';
@@ -128,7 +127,7 @@ export function createImages({ sdk, closed, clock = systemClock }: ImageOptions)
 
   async function soon({ done }: Fetch, signal: AbortSignal): Promise<void> {
     const patience = { signal, deadlineMs: patienceMs, clock, what: 'fetching an image' };
-    await withDeadline(patience, (inner) => unlessAborted(done, inner)).catch(() => {});
+    await withDeadline(patience, (inner) => unlessAborted(inner, done)).catch(() => {});
     signal.throwIfAborted();
   }
 }

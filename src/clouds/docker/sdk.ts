@@ -8,7 +8,8 @@ import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { type CallGate, CloudError, type LogOptions, type LogPiece } from '../cloud.ts';
 import type { Connection } from './credentials.ts';
 import { attempt, createEngines, readAs } from './engine.ts';
-import { toCloudError } from './errors.ts';
+import { toCloudError, wasAnswered } from './errors.ts';
+import { inspectImage } from './inspect-image.ts';
 import { type Api, costOf } from './limits.ts';
 import type { Login } from './registry.ts';
 import {
@@ -86,15 +87,20 @@ export async function createSdk({ connection, gate, closed, clock = systemClock 
       try {
         return await attempt({ ...cost, signal: granted, deadlineMs, clock }, (inner) => run(docker, inner));
       } catch (thrown) {
-        if (thrown instanceof CloudError && thrown.code === 'unavailable') engines.doubt();
+        if (thrown instanceof CloudError && !wasAnswered(thrown)) engines.doubt();
         throw thrown;
       }
     });
   }
 
   return {
-    /** Who answers there. */
+    /** Who answers there, as agreed upon. */
     engine: async ({ signal }: CallOptions) => (await engines.get(signal)).facts,
+    /** The same, asked now. */
+    engineNow: async ({ signal }: CallOptions) => {
+      engines.doubt();
+      return (await engines.get(signal)).facts;
+    },
 
     listContainers: async (filters: Filters, options: CallOptions) => {
       const listed = await call('ContainerList', options, (docker, abortSignal) =>
@@ -208,7 +214,9 @@ export async function createSdk({ connection, gate, closed, clock = systemClock 
       }),
 
     inspectImage: async (name: string, options: CallOptions) => {
-      const found = await call('ImageInspect', options, (docker) => docker.getImage(name).inspect());
+      const found = await call('ImageInspect', options, (docker, abortSignal) =>
+        inspectImage(docker, name, abortSignal),
+      );
       return readAs('ImageInspect', image, found);
     },
     /**
@@ -278,7 +286,9 @@ export async function createSdk({ connection, gate, closed, clock = systemClock 
         for await (const _ of stream) onEvent();
         if (!signal.aborted) throw new Error('the stream of events ended');
       } catch (thrown) {
-        if (!signal.aborted) throw toCloudError({ api: 'SystemEvents', write: false }, thrown);
+        if (signal.aborted) return;
+        engines.doubt();
+        throw toCloudError({ api: 'SystemEvents', write: false }, thrown);
       } finally {
         signal.removeEventListener('abort', end);
         drop(stream);

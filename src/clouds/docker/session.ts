@@ -36,7 +36,7 @@ export async function open(options: OpenOptions): Promise<CloudSession> {
     },
     logs: (id, asked, signal) => sdk.logs(id, asked, { signal }),
     verify: async (signal) => {
-      const { id, name, version, apiVersion } = await sdk.engine({ signal });
+      const { id, name, version, apiVersion } = await sdk.engineNow({ signal });
       return { account: id, principal: `${name}: Docker ${version}, API ${apiVersion}` };
     },
     close: () => {

@@ -76,3 +76,12 @@ test('who comes aborted starts nothing', async () => {
   await expect(fly('a', AbortSignal.abort(new Error('late')))).rejects.toThrow('late');
   expect(starts).toHaveLength(0);
 });
+
+test('who is called off by the very start leaves at once', async () => {
+  const leaving = new AbortController();
+  const fly = shareFlight<string, string>(() => {
+    leaving.abort(new Error('enough'));
+    return new Promise(() => {});
+  });
+  await expect(fly('a', leaving.signal)).rejects.toThrow('enough');
+});

@@ -1,3 +1,5 @@
+import { unlessAborted } from '../../../runtime/deadline.ts';
+
 /**
  * Lets callers who want the same thing at the same time share one attempt. One caller's abort ends only that caller's
  * wait; the attempt itself is aborted when nobody waits for it any more.
@@ -23,7 +25,7 @@ export function shareFlight<Input, Result>(
     const mine = flying;
     mine.waiting += 1;
     try {
-      return await unlessAborted(mine.result, signal);
+      return await unlessAborted(signal, mine.result);
     } finally {
       mine.waiting -= 1;
       if (mine.waiting === 0) {
@@ -32,12 +34,4 @@ export function shareFlight<Input, Result>(
       }
     }
   };
-}
-
-function unlessAborted<Result>(result: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => reject(signal.reason);
-    signal.addEventListener('abort', aborted, { once: true });
-    result.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
-  });
 }

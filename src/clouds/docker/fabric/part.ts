@@ -2,7 +2,7 @@
  * One kind of read, kept. An engine answers what is so, and without lag: after an own write it is enough to read again.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { unlessAborted } from '../engine.ts';
+import { unlessAborted } from '../../../runtime/deadline.ts';
 import type { CallOptions } from '../sdk.ts';
 
 /** How soon something that is changing is worth another look. */
@@ -70,7 +70,7 @@ export function createPart<Value>(options: PartOptions<Value>): Part<Value> {
         begun.result.then(landed, landed);
         flying = begun;
       }
-      return await unlessAborted(flying.result, asker.signal);
+      return await unlessAborted(asker.signal, flying.result);
     },
     value: () => kept?.value,
     readAt: () => kept?.readAt,
