@@ -1,5 +1,4 @@
 /** What the controllers share, put together: one of each, and whom it wakes when something changes. */
-import { CLOUDS } from '../clouds/index.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import { createNamespaceLabels } from '../kube/namespaces.ts';
 import { createSecretReader } from '../kube/secrets.ts';
@@ -28,7 +27,7 @@ export interface Wiring {
 
 export function assemble(options: OperatorOptions, { caches, queues, waking }: Wiring): Shared {
   const { client, cluster, identity, leadership, paused, readLagMs } = options;
-  const { clouds = CLOUDS, random = Math.random, clock, logger, metrics } = options;
+  const { openers = {}, random = Math.random, clock, logger, metrics } = options;
 
   const secrets = createSecretReader({ client, clock });
   const events = createEventRecorder({
@@ -41,7 +40,7 @@ export function assemble(options: OperatorOptions, { caches, queues, waking }: W
   const tell = createTelling({ ...caches, events });
   const sessions = createSessions({
     ...caches,
-    clouds,
+    openers,
     secrets,
     namespaceLabels: createNamespaceLabels({ client, clock }),
     gateOf: (cloud, budgets) => createGate({ cloud, budgets, leadership, paused, metrics, clock }),

@@ -1,7 +1,6 @@
 /** The operator without its process: caches, what the controllers share, the controllers, and what runs when. */
 import { randomUUID } from 'node:crypto';
-import type { Cloud } from '../clouds/cloud.ts';
-import { CLOUDS, type CloudName } from '../clouds/index.ts';
+import { CLOUDS } from '../clouds/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { askedPauseMs, isConflict, isNotFound } from '../kube/errors.ts';
 import { keyOf } from '../kube/object.ts';
@@ -22,6 +21,7 @@ import { countByState } from './known-machines.ts';
 import { createLauncher } from './launch/launcher.ts';
 import { createNetworkController } from './network/controller.ts';
 import { createNodeController } from './node/controller.ts';
+import type { Openers } from './sessions.ts';
 import { createSweep } from './sweep.ts';
 import { createWaking } from './waking.ts';
 
@@ -45,8 +45,8 @@ export interface OperatorOptions {
   readonly sweep: { readonly intervalMs: number; readonly graceMs: number };
   /** How long a cloud may fail to show what it has just made. */
   readonly readLagMs: number;
-  /** Default: all there are. */
-  readonly clouds?: Readonly<Record<CloudName, Cloud>>;
+  /** For tests. */
+  readonly openers?: Openers;
   /** Whether nodes are asked how they are. */
   readonly probeNodes: boolean;
   /** Default: over the network. */
@@ -71,7 +71,7 @@ export interface Operator {
 const passDeadlineMs = 120_000;
 
 export function createOperator(options: OperatorOptions): Operator {
-  const { watchNamespaces, clouds = CLOUDS, random = Math.random, clock, logger, metrics } = options;
+  const { watchNamespaces, random = Math.random, clock, logger, metrics } = options;
   const caches = createCaches({ ...options, restarts: metrics.watchRestarts });
   const { networks, nodes, credentials } = caches;
   const queueNamed = (name: string) => new WorkQueue({ name, clock, metrics: metrics.queue, random });
@@ -116,7 +116,7 @@ export function createOperator(options: OperatorOptions): Operator {
   const sweep = createSweep({ ...shared, ...options.sweep, watchNamespaces });
 
   metrics.onScrape(() => {
-    for (const cloud of Object.keys(clouds)) {
+    for (const cloud of Object.keys(CLOUDS)) {
       const regions = inventory.regions().filter((region) => region.cloud === cloud);
       metrics.sweepHeld.set({ cloud }, shared.sweepHolds.total(cloud));
       for (const [state, count] of countByState(regions)) metrics.machines.set({ cloud, state }, count);

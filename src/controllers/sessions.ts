@@ -4,7 +4,7 @@ import type { CredentialRef } from '../api/common.ts';
 import type { CloudCredential } from '../api/credential.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import { type CallGate, type Cloud, CloudError, type CloudSession, type Identity } from '../clouds/cloud.ts';
-import type { CloudName } from '../clouds/index.ts';
+import { CLOUDS, type CloudName } from '../clouds/index.ts';
 import { keyOf } from '../kube/object.ts';
 import type { SecretReader } from '../kube/secrets.ts';
 import { type Budgets, createBudgets } from '../runtime/budgets.ts';
@@ -28,8 +28,11 @@ export interface OpenSession {
   readonly session: CloudSession;
 }
 
+/** How a cloud is opened where it is not as the cloud itself does it. */
+export type Openers = Readonly<Partial<Record<CloudName, Cloud['open']>>>;
+
 export interface SessionsOptions extends Pick<Caches, 'credentials' | 'credentialResource'> {
-  readonly clouds: Readonly<Record<CloudName, Cloud>>;
+  readonly openers: Openers;
   readonly secrets: SecretReader;
   readonly namespaceLabels: (name: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
   readonly gateOf: (cloud: CloudName, budgets: () => Budgets<string>) => CallGate;
@@ -90,6 +93,8 @@ interface Entry {
   readonly fingerprint: string;
   readonly keys: string;
   readonly opening: Promise<OpenSession>;
+  /** Of its credential, until the account is known, which they are shared in. */
+  readonly budgets: () => Budgets<string>;
   /** Monotonic; set when opening failed. */
   failedAt?: number;
   /** What the cloud said last, and when (monotonic); undefined while that is in doubt. */
@@ -97,8 +102,10 @@ interface Entry {
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { credentials, credentialResource, clouds, secrets, gateOf, onWait, cluster, clock } = options;
+  const { credentials, credentialResource, openers, secrets, gateOf, onWait, cluster, clock } = options;
   const entries = new Map<string, Entry>();
+  /** Their sessions are not closed yet. */
+  const retired = new Set<Entry>();
   const shared = new Map<string, Budgets<string>>();
   const noting = new Map<string, Promise<unknown>>();
 
@@ -106,7 +113,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const key = `${cloud}/${account}/${region}`;
     let budgets = shared.get(key);
     if (budgets === undefined) {
-      const limits = withHeadroom(clouds[cloud].limits);
+      const limits = withHeadroom(CLOUDS[cloud].limits);
       budgets = createBudgets({
         limits,
         clock,
@@ -115,6 +122,12 @@ export function createSessions(options: SessionsOptions): Sessions {
       shared.set(key, budgets);
     }
     return budgets;
+  }
+
+  /** Forgets what nobody draws on any more. */
+  function dropUnusedBudgets(): void {
+    const used = new Set([...entries.values(), ...retired].map(({ budgets }) => budgets()));
+    for (const [key, budgets] of shared) if (!used.has(budgets)) shared.delete(key);
   }
 
   function ask(session: CloudSession, credential: string, signal?: AbortSignal): Promise<Identity> {
@@ -133,7 +146,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (!credential.parsed.ok)
       throw new CredentialTrouble('Invalid', `CloudCredential ${key}: ${credential.parsed.message}`);
     const member = cloudOf(credential.parsed.value.spec);
-    const cloud = clouds[member.name];
+    const cloud: Cloud = CLOUDS[member.name];
+    const open = openers[member.name] ?? cloud.open;
     const secretName = cloud.secretOf(member.spec);
     const name = { namespace: credential.metadata.namespace, name: secretName ?? '' };
     const secret = secretName === undefined ? undefined : await secrets.read(name, { signal });
@@ -151,26 +165,25 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (known?.fingerprint === fingerprint && !isDue) return known;
     if (known !== undefined) retire(id, known);
 
+    let budgets = budgetsOf(member.name, key, region);
     const opening = (async () => {
-      let budgets = budgetsOf(member.name, key, region);
-      const session = await cloud
-        .open({
-          region,
-          credential: member.spec,
-          ...(secret && { secret: secret.values }),
-          cluster,
-          gate: gateOf(member.name, () => budgets),
-          now: () => clock.now(),
-        })
-        .catch((cause: unknown) => {
-          if (!(cause instanceof CloudError) || cause.reason !== 'SecretKeyMissing') throw cause;
-          // The cloud knows neither by name.
-          const message = `CloudCredential ${key}, Secret ${secretName}: ${cause.message}`;
-          throw new CredentialTrouble('SecretKeyMissing', message, { cause });
-        });
+      const session = await open({
+        region,
+        credential: member.spec,
+        ...(secret && { secret: secret.values }),
+        cluster,
+        gate: gateOf(member.name, () => budgets),
+        now: () => clock.now(),
+      }).catch((cause: unknown) => {
+        if (!(cause instanceof CloudError) || cause.reason !== 'SecretKeyMissing') throw cause;
+        // The cloud knows neither by name.
+        const message = `CloudCredential ${key}, Secret ${secretName}: ${cause.message}`;
+        throw new CredentialTrouble('SecretKeyMissing', message, { cause });
+      });
       try {
         const identity = await ask(session, key);
         budgets = budgetsOf(member.name, identity.account, region);
+        dropUnusedBudgets();
         const { readsLag } = cloud;
         return { credential: key, cloud: member.name, ...identity, readsLag, session };
       } catch (error) {
@@ -178,7 +191,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         throw error;
       }
     })();
-    const entry: Entry = { fingerprint, keys, opening };
+    const entry: Entry = { fingerprint, keys, opening, budgets: () => budgets };
     entries.set(id, entry);
     opening.then(
       ({ account, principal }) => {
@@ -193,8 +206,11 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   function retire(id: string, entry: Entry): void {
     entries.delete(id);
+    retired.add(entry);
     // What is under way through it may end.
     clock.after(retireMs, () => {
+      retired.delete(entry);
+      dropUnusedBudgets();
       entry.opening.then(({ session }) => session.close()).catch(() => {});
     });
   }

@@ -5,7 +5,6 @@ import type { CloudCredential } from '../api/credential.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import type { Network } from '../api/network.ts';
 import type { Node } from '../api/node.ts';
-import { CLOUDS } from '../clouds/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createFakeApi } from '../kube/fake-api.ts';
 import type { KubeObject, ObjectName } from '../kube/object.ts';
@@ -112,7 +111,7 @@ export async function setUp({
       inventory: { busyMs: 1_000, restMs: 60_000 },
       sweep: { intervalMs: 600_000, graceMs: 600_000 },
       readLagMs: windowMs,
-      clouds: { ...CLOUDS, aws: cloud.cloud },
+      openers: { aws: cloud.open },
       random: () => 1,
       clock,
       logger,
