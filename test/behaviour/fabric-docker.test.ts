@@ -136,7 +136,7 @@ describe.skipIf(!dockerdPath())('the fabric on a Docker engine', () => {
     expect(new Set(await Promise.all([get(port), get(port)]))).toEqual(new Set(['node-1']));
   });
 
-  test('lists a member as draining as long as it has connections, and lets those end', async () => {
+  test('lists a member as draining as long as it has connections, over a restart, and lets those end', async () => {
     const change = { drainSeconds: 60 };
     const [a = '', b = ''] = await standing(2, change);
     const first = new Agent({ keepAlive: true });
@@ -147,6 +147,7 @@ describe.skipIf(!dockerdPath())('the fabric on a Docker engine', () => {
     const other = async () => (await tenant.observe(balanced([b], change), 0)).members.get(b)?.health;
     expect(await seen()).toEqual({ health: 'draining', pools: 0 });
     await eventually(other, (health) => health === 'healthy');
+    await tenant.restart();
     expect(await seen()).toEqual({ health: 'draining', pools: 0 });
     expect(await download.whole).toBe('begin end');
     await eventually(seen, (member) => member === undefined);

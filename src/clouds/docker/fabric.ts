@@ -46,7 +46,7 @@ export function createFabric(options: FabricOptions): Fabric<DockerFabricView, D
         });
       }
       const asker = { signal, ...(flow === undefined ? {} : { flow }) };
-      await runAction({ sdk, images, snapshot, cluster, asker, ...(logins && { logins }) }, action);
+      await runAction({ sdk, images, snapshot, cluster, asker, now, ...(logins && { logins }) }, action);
     },
 
     /**

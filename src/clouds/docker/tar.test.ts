@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { firstFile, pack } from './tar.ts';
+import { filesIn, pack } from './tar.ts';
 
 const tar = (args: readonly string[], input: Buffer) => execFileSync('tar', args, { input }).toString();
 
@@ -25,9 +25,19 @@ test('is the same whenever it is packed', () => {
   expect(pack(files).equals(pack(files))).toBe(true);
 });
 
-test('gives back its first file, whatever stands before it', () => {
-  expect(firstFile(pack(files))).toBe('a = 1\n');
-  expect(firstFile(pack([]))).toBeUndefined();
+test('gives back its files by their names', () => {
+  expect(Object.fromEntries(filesIn(pack(files)))).toEqual({
+    'client.conf': 'a = 1\n',
+    empty: '',
+    file: 'ü'.repeat(1000),
+  });
+  expect(filesIn(pack([])).size).toBe(0);
+});
+
+test('reads what others packed, folders and all', () => {
+  const script = 'cd "$(mktemp -d)"; mkdir -p told; printf one >told/a; printf two >told/b; tar -cf - told';
+  const archive = execFileSync('sh', ['-c', script]);
+  expect(Object.fromEntries(filesIn(archive))).toEqual({ a: 'one', b: 'two' });
 });
 
 test('refuses a path that it has no room for', () => {

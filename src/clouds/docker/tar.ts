@@ -23,17 +23,22 @@ export function pack(files: readonly TarFile[]): Buffer {
   return Buffer.concat([...parts, Buffer.alloc(2 * block)]);
 }
 
-/** The first plain file in an archive; undefined when there is none. */
-export function firstFile(archive: Buffer): string | undefined {
+/** What the plain files in an archive hold, by their names without folders. */
+export function filesIn(archive: Buffer): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
   for (let at = 0; at + block <= archive.length; ) {
     const size = Number.parseInt(archive.toString('latin1', at + 124, at + 136), 8) || 0;
     const kind = archive.toString('latin1', at + 156, at + 157);
     if (kind === '0' || (kind === '\0' && archive[at] !== 0)) {
-      return archive.toString('utf8', at + block, at + block + size);
+      const [name = ''] = archive.toString('utf8', at, at + 100).split('\0');
+      files.set(
+        name.slice(name.lastIndexOf('/') + 1),
+        archive.toString('utf8', at + block, at + block + size),
+      );
     }
     at += block + Math.ceil(size / block) * block;
   }
-  return undefined;
+  return files;
 }
 
 function header(path: string, size: number): Buffer {

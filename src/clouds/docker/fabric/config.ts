@@ -8,12 +8,15 @@ type BalancerWish = NonNullable<FabricWish['balancer']>;
 const folder = '/etc/peerage';
 
 export const FILES = {
+  folder,
   /** What it reads when it starts or reloads. */
   loaded: `${folder}/haproxy.cfg`,
   /** What is to be checked before it becomes the one above. */
   candidate: `${folder}/candidate.cfg`,
   /** A copy of what it was told to reload last: after a crash between the two, it is told again. */
   applied: `${folder}/applied.cfg`,
+  /** Who left with it or before, and may still have connections. */
+  leaving: `${folder}/leaving.json`,
 } as const;
 
 /** Where only the container itself reaches it. */

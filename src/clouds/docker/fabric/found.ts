@@ -2,6 +2,7 @@
 import type { ServerStats } from '../../../haproxy/stats.ts';
 import type { FabricView } from '../../cloud.ts';
 import type { Network } from '../shapes.ts';
+import type { Leaving } from './told.ts';
 
 export interface FoundBalancer {
   readonly id: string;
@@ -12,6 +13,8 @@ export interface FoundBalancer {
   readonly shape: string;
   /** The configuration it was told last; empty before the first. Undefined when it is neither running nor restarting. */
   readonly config?: string;
+  /** As in its detail. */
+  readonly draining?: readonly Leaving[];
 }
 
 /** What is known of a balancer that runs, or tries to. */
@@ -21,8 +24,8 @@ export interface BalancerDetail {
   readonly stats?: readonly ServerStats[];
   /** Some server has not been asked since the last reload. */
   readonly checking: boolean;
-  /** Ids of machines that left it and may still have connections. */
-  readonly draining: readonly string[];
+  /** Machines that left it and still may have connections. */
+  readonly draining: readonly Leaving[];
 }
 
 export interface DockerFabricView extends FabricView {

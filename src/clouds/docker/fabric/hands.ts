@@ -9,6 +9,8 @@ export interface Hands {
   readonly snapshot: Snapshot;
   readonly cluster: string;
   readonly asker: CallOptions;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   /** Of registries, for an image that has to be fetched. */
   readonly logins?: (signal: AbortSignal) => Promise<{ reveal(): string }>;
 }

@@ -94,12 +94,13 @@ function planStanding(
   const after = membersIn(readConfig(config));
   const joining = after.filter((member) => !before.includes(member));
   const leaving = before.filter((member) => !after.includes(member));
+  const draining = (found.draining ?? []).filter(({ id: member }) => !after.includes(member));
   const { verb, because } = changeOf(joining, leaving);
   return [
     stepOf(
       scope,
       { verb, ...what, because },
-      { do: 'configure', id, config, leaving, drainSeconds: wish.drainSeconds },
+      { do: 'configure', id, config, leaving, draining, drainSeconds: wish.drainSeconds },
     ),
   ];
 }

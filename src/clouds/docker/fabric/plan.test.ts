@@ -127,6 +127,23 @@ test('what an engine cannot do is said last, when all the rest is done', () => {
   ]);
 });
 
+test('who leaves joins those that are leaving still, but for one that comes back', () => {
+  const [first, second] = ['a'.repeat(64), 'b'.repeat(64)];
+  const addresses = new Map([
+    [first, '10.0.0.2'],
+    [second, '10.0.0.3'],
+  ]);
+  const of = (...members: string[]): FabricWish => ({ ...wish, balancer: { ...balancer, members } });
+  const [made] = planFabric(of(first), view({ addresses }));
+  if (made?.action?.do !== 'create balancer') throw new Error('a balancer was to be made');
+  const leaving = (id: string) => ({ id, at: 1_000, until: 31_000 });
+  const draining = [leaving(second), leaving('gone')];
+  const found = { ...standing('running', made.action.config), draining };
+  expect(planFabric(of(second), view({ addresses, balancers: [found] }))).toMatchObject([
+    { action: { do: 'configure', leaving: [first], draining: [leaving('gone')], drainSeconds: 30 } },
+  ]);
+});
+
 test('all goes, the network last', () => {
   const seen = view({ balancers: [standing('running')], strayVolumes: ['node-0-data'] });
   expect(shown(nothing, seen)).toEqual(['delete container', 'delete volume', 'delete network']);

@@ -9,6 +9,7 @@ import type { Hands } from './hands.ts';
 import { scopeKey } from './names.ts';
 import { isCode, nameTaken } from './refusals.ts';
 import type { ActionOf } from './steps.ts';
+import { toldAs } from './told.ts';
 
 export async function createBalancer(hands: Hands, action: ActionOf<'create balancer'>): Promise<void> {
   const { sdk, images, asker } = hands;
@@ -87,8 +88,8 @@ async function start(
   { sdk, asker }: Hands,
   { id, config }: { readonly id: string; readonly config: string },
 ): Promise<void> {
-  const files = [FILES.loaded, FILES.applied].map((path) => ({ path, content: config }));
-  await sdk.writeArchive(id, pack(files), asker);
+  const told = toldAs({ config, leaving: [] });
+  await sdk.writeArchive(id, pack([{ path: FILES.loaded, content: config }, ...told]), asker);
   await sdk.startContainer(id, asker);
 }
 
@@ -108,15 +109,16 @@ async function whyNotStarted(
  * https://docs.haproxy.org/2.6/management.html#4
  */
 export async function configure(hands: Hands, action: ActionOf<'configure'>): Promise<void> {
-  const { sdk, snapshot, asker } = hands;
-  const { id, config, leaving, drainSeconds } = action;
+  const { sdk, asker, now } = hands;
+  const { id, config, leaving, draining, drainSeconds } = action;
   await sdk.writeArchive(id, pack([{ path: FILES.candidate, content: config }]), asker);
   const { exitCode, stdout, stderr } = await sdk.execute(id, checkCommand, asker);
   if (exitCode !== 0) throw refused(`${stdout}${stderr}`);
   await sdk.writeArchive(id, pack([{ path: FILES.loaded, content: config }]), asker);
   await sdk.killContainer(id, 'SIGUSR2', asker);
-  snapshot.left(id, leaving, drainSeconds);
-  await sdk.writeArchive(id, pack([{ path: FILES.applied, content: config }]), asker);
+  const at = now();
+  const left = leaving.map((member) => ({ id: member, at, until: at + drainSeconds * 1000 }));
+  await sdk.writeArchive(id, pack(toldAs({ config, leaving: [...draining, ...left] })), asker);
 }
 
 function refused(said: string): CloudError {

@@ -7,11 +7,11 @@ import { CloudError } from '../../cloud.ts';
 import type { CallOptions, Sdk } from '../sdk.ts';
 import type { ListedContainer, Network, Volume } from '../shapes.ts';
 import { labelFilter } from '../tags.ts';
-import { firstFile } from '../tar.ts';
 import { FILES, readConfig, statsCommand } from './config.ts';
 import type { BalancerDetail } from './found.ts';
 import { createPart, type Part } from './part.ts';
 import { rememberUp } from './remember.ts';
+import { type Leaving, readTold, type Told, untold } from './told.ts';
 
 export interface Snapshot {
   /** All with our cluster label, in any state. */
@@ -22,8 +22,6 @@ export interface Snapshot {
   readonly volumes: Part<readonly Volume[]>;
   /** By id of a container that runs. */
   readonly balancer: (id: string) => Part<BalancerDetail>;
-  /** Machines that have just left a balancer, and how long their connections may go on. */
-  left(balancer: string, members: readonly string[], drainSeconds: number): void;
   /** Drops what is known of balancers that are gone. */
   prune(): void;
 }
@@ -42,12 +40,6 @@ const RELOAD_MS = 2_000;
 /** The one that takes signals, and the one that works. Every further one has connections of an earlier configuration. */
 const PROCESSES = 2;
 
-interface Balancer {
-  readonly detail: Part<BalancerDetail>;
-  /** By machine: when it left, and when its connections are cut. */
-  readonly leaving: Map<string, { readonly at: number; readonly until: number }>;
-}
-
 export function createSnapshot({ sdk, cluster, now, closed }: SnapshotOptions): Snapshot {
   const containers = createPart({
     now,
@@ -60,18 +52,17 @@ export function createSnapshot({ sdk, cluster, now, closed }: SnapshotOptions): 
     closed,
     read: (asker) => sdk.listVolumes(labelFilter(cluster), asker),
   });
-  const balancers = new Map<string, Balancer>();
+  const balancers = new Map<string, Part<BalancerDetail>>();
 
-  function balancerOf(id: string): Balancer {
+  function balancerOf(id: string): Part<BalancerDetail> {
     const known = balancers.get(id);
     if (known !== undefined) return known;
-    const leaving: Balancer['leaving'] = new Map();
     const remembering = rememberUp();
     const detail = createPart({
       now,
       closed,
       read: async (asker): Promise<BalancerDetail> => {
-        const config = await readApplied(sdk, id, asker);
+        const { config, leaving } = await readApplied(sdk, id, asker);
         const { statsPort } = readConfig(config);
         const stats = statsPort === undefined ? undefined : await readStats(sdk, id, statsPort, asker);
         return {
@@ -84,33 +75,28 @@ export function createSnapshot({ sdk, cluster, now, closed }: SnapshotOptions): 
       moving: ({ stats, checking, draining }) =>
         draining.length > 0 || checking || stats === undefined || stats.some(({ status }) => status !== 'up'),
     });
-    const balancer = { detail, leaving };
-    balancers.set(id, balancer);
-    return balancer;
+    balancers.set(id, detail);
+    return detail;
   }
 
   /** As long as a process of an earlier configuration has connections, and at most until it cuts them. */
   async function stillDraining(
     id: string,
-    leaving: Balancer['leaving'],
+    leaving: readonly Leaving[],
     asker: CallOptions,
-  ): Promise<readonly string[]> {
-    for (const [member, { until }] of leaving) if (until <= now()) leaving.delete(member);
-    if (leaving.size === 0) return [];
-    const newest = Math.max(...Array.from(leaving.values(), ({ at }) => at));
-    if (now() - newest >= RELOAD_MS && (await sdk.countProcesses(id, asker)) <= PROCESSES) leaving.clear();
-    return Array.from(leaving.keys());
+  ): Promise<readonly Leaving[]> {
+    const open = leaving.filter(({ until }) => until > now());
+    if (open.length === 0) return [];
+    const newest = Math.max(...open.map(({ at }) => at));
+    if (now() - newest < RELOAD_MS) return open;
+    return (await countProcesses(sdk, id, asker)) > PROCESSES ? open : [];
   }
 
   return {
     containers,
     networks,
     volumes,
-    balancer: (id) => balancerOf(id).detail,
-    left: (id, members, drainSeconds) => {
-      const { leaving } = balancerOf(id);
-      for (const member of members) leaving.set(member, { at: now(), until: now() + drainSeconds * 1000 });
-    },
+    balancer: balancerOf,
     prune: () => {
       const alive = new Set(containers.value()?.map(({ Id }) => Id));
       for (const id of balancers.keys()) if (!alive.has(id)) balancers.delete(id);
@@ -118,12 +104,21 @@ export function createSnapshot({ sdk, cluster, now, closed }: SnapshotOptions): 
   };
 }
 
-/** Empty when it was never told anything. */
-async function readApplied(sdk: Sdk, id: string, asker: CallOptions): Promise<string> {
+async function readApplied(sdk: Sdk, id: string, asker: CallOptions): Promise<Told> {
   try {
-    return firstFile(await sdk.readArchive(id, FILES.applied, asker)) ?? '';
+    return readTold(await sdk.readArchive(id, FILES.folder, asker));
   } catch (thrown) {
-    if (thrown instanceof CloudError && thrown.code === 'notFound') return '';
+    if (thrown instanceof CloudError && thrown.code === 'notFound') return untold;
+    throw thrown;
+  }
+}
+
+/** None in a container that does not run: with it, all connections have ended. */
+async function countProcesses(sdk: Sdk, id: string, asker: CallOptions): Promise<number> {
+  try {
+    return await sdk.countProcesses(id, asker);
+  } catch (thrown) {
+    if (thrown instanceof CloudError && thrown.reason === 'Conflict') return 0;
     throw thrown;
   }
 }

@@ -1,5 +1,6 @@
 /** A step of the plan, and what it does. */
 import type { CloudError, Owner, Step } from '../../cloud.ts';
+import type { Leaving } from './told.ts';
 
 export type Action =
   | { readonly do: 'create network'; readonly name: string; readonly labels: Record<string, string> }
@@ -28,6 +29,8 @@ export type Action =
       readonly config: string;
       /** Ids of the machines that leave it. */
       readonly leaving: readonly string[];
+      /** Those that left before and may still have connections. */
+      readonly draining: readonly Leaving[];
       readonly drainSeconds: number;
     }
   | { readonly do: 'delete balancer'; readonly id: string }

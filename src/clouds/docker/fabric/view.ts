@@ -67,7 +67,7 @@ function viewOf(snapshot: Snapshot, scope: Scope, { surroundings, now }: LookOpt
         name: container.Names,
         state: container.State,
         shape: container.Labels[LABELS.balancer] ?? '',
-        ...(detail === undefined ? {} : { config: detail.config, detail }),
+        ...(detail === undefined ? {} : { config: detail.config, draining: detail.draining, detail }),
       };
     },
   );
@@ -224,7 +224,7 @@ function membersOf(detail: BalancerDetail | undefined): Pick<FabricView, 'member
   if (detail === undefined) return { members: new Map(), pools: 0 };
   const configured = readConfig(detail.config);
   const members = new Map<string, { health: MemberHealth; reason?: string; pools: number }>();
-  for (const id of detail.draining) members.set(id, { health: 'draining', pools: 0 });
+  for (const { id } of detail.draining) members.set(id, { health: 'draining', pools: 0 });
   for (const id of membersIn(configured)) {
     const pools = Array.from(configured.pools).filter(([, servers]) => servers.includes(id));
     const told = pools.map(([pool]) => healthIn(detail.stats, pool, id));
