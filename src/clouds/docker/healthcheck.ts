@@ -6,7 +6,7 @@
  */
 import { answerPattern } from '../../haproxy/json-pattern.ts';
 import type { HealthCheck } from '../cloud.ts';
-import type { ContainerBody } from './sdk.ts';
+import type { ContainerBody } from './container-body.ts';
 
 /** What runs it. */
 export const SHELL = '/bin/sh';

@@ -1,5 +1,6 @@
 /** A launch as the container to be made. Pure: the same launch record gives the same container. */
 import { CloudError, type LaunchRequest, ROW, type Workload } from '../cloud.ts';
+import type { ContainerBody } from './container-body.ts';
 import { healthcheckOf } from './healthcheck.ts';
 import { containerName, volumeName } from './names.ts';
 import { parse } from './parse.ts';
@@ -7,7 +8,6 @@ import type { HostPort } from './ports.ts';
 import { memoryBytes, nanoCpus } from './quantity.ts';
 import { resolution } from './resolve.ts';
 import { type DockerPlacement, dockerPlacement } from './schema.ts';
-import type { ContainerBody } from './sdk.ts';
 import { labelsFor } from './tags.ts';
 import type { TarFile } from './tar.ts';
 

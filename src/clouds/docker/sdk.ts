@@ -6,6 +6,7 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { type CallGate, CloudError, type LogOptions, type LogPiece } from '../cloud.ts';
+import type { ContainerBody } from './container-body.ts';
 import type { Connection } from './credentials.ts';
 import { attempt, createEngines, readAs } from './engine.ts';
 import { toCloudError, wasAnswered } from './errors.ts';
@@ -41,28 +42,6 @@ export interface CallOptions {
 
 /** Filters of a list: values of one key are alternatives, except for labels, which must all be there. */
 export type Filters = Readonly<Record<string, string[]>>;
-
-export type ContainerBody = Pick<
-  Docker.ContainerCreateOptions,
-  | 'Image'
-  | 'Cmd'
-  | 'Entrypoint'
-  | 'Env'
-  | 'Hostname'
-  | 'Labels'
-  | 'ExposedPorts'
-  | 'Healthcheck'
-  | 'NetworkingConfig'
-> & {
-  readonly HostConfig: Omit<Docker.HostConfig, 'Mounts'> & { readonly Mounts?: readonly MountBody[] };
-};
-
-export interface MountBody {
-  readonly Type: 'volume';
-  readonly Source: string;
-  readonly Target: string;
-  readonly VolumeOptions: { readonly Labels: Record<string, string> };
-}
 
 export type Sdk = Awaited<ReturnType<typeof createSdk>>;
 
