@@ -31,14 +31,7 @@ export function startOperator(options: OperatorOptions): Promise<Operator> {
       name: 'the operator',
       command: process.execPath,
       args: [...heapFlags, main],
-      env: childEnv(options.home, {
-        PEERAGE_KUBECONFIG: options.kubeconfigPath,
-        // The metrics are served here as well.
-        PEERAGE_HEALTH_ADDRESS: address,
-        // The addresses of pretended machines are invented, and may be somebody's.
-        PEERAGE_PROBE_NODES: 'false',
-        ...options.env,
-      }),
+      env: operatorEnv(options, address),
       cwd: options.home,
       isReady: async () =>
         (await fetch(`http://${address}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok,
@@ -46,6 +39,18 @@ export function startOperator(options: OperatorOptions): Promise<Operator> {
       onSpawn: options.onSpawn,
     });
     return { ...server, metricsUrl: `http://${address}/metrics` };
+  });
+}
+
+/** `address`: where it serves its health, and its metrics as well. */
+export function operatorEnv(
+  { kubeconfigPath, env, home }: Omit<OperatorOptions, 'onSpawn'>,
+  address: string,
+): NodeJS.ProcessEnv {
+  return childEnv(home, {
+    PEERAGE_KUBECONFIG: kubeconfigPath,
+    PEERAGE_HEALTH_ADDRESS: address,
+    ...env,
   });
 }
 

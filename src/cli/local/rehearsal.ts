@@ -50,10 +50,19 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
     controlPlane,
     aws,
     kube,
-    startOperator: () =>
-      cluster.startOperator({ AWS_ENDPOINT_URL: aws.url, AWS_EC2_METADATA_DISABLED: 'true' }),
+    startOperator: () => cluster.startOperator(pretendedAwsEnv(aws.url)),
     killOperator: () => cluster.stopOperator('SIGKILL'),
     operatorLog,
     stop: () => lifetime.disposeAsync(),
+  };
+}
+
+/** What an operator is told so that the sandbox at `url` is its AWS. */
+export function pretendedAwsEnv(url: string) {
+  return {
+    AWS_ENDPOINT_URL: url,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    // The addresses of pretended machines are invented, and may be somebody's.
+    PEERAGE_PROBE_NODES: 'false',
   };
 }
