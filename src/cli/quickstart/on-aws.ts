@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { startRehearsal } from '../local/rehearsal.ts';
 import { readExample } from './example.ts';
-import { clusterTag, noPods } from './rehearse.ts';
+import { clusterLimits, clusterTag } from './rehearse.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
 const file = join(import.meta.dirname, '../../../examples/quickstart.yaml');
@@ -18,7 +18,7 @@ export async function startOnAws({ run, onLoss }: StageOptions): Promise<Stage> 
       (await rehearsal.aws.control.ownedResources(clusterTag)).map(({ type, id }) => `${type} ${id}`),
     limits: [
       'The API server is real. The machines and their addresses are pretended: nothing answers there, and no client runs.',
-      noPods,
+      ...clusterLimits,
     ],
     hints: [],
   };

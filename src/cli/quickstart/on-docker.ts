@@ -9,7 +9,7 @@ import { findEngine } from './engine.ts';
 import { readExample } from './example.ts';
 import { fitTo, readFit } from './fit.ts';
 import { bringImages, removeMade } from './images.ts';
-import { clusterTag, noPods } from './rehearse.ts';
+import { clusterLimits, clusterTag } from './rehearse.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
 const file = join(import.meta.dirname, '../../../examples/docker-network.yaml');
@@ -53,7 +53,7 @@ export async function startOnDocker({
       return [`$ ${spell(curl)}`, await runCurl(curl, signal)];
     },
     left: async () => (await belongings(socketPath, ours)).map(({ kind, name }) => `${kind} ${name}`),
-    limits: [noPods],
+    limits: clusterLimits,
     hints: [`docker -H ${host} ps`, 'npm run peerage -- logs NODE -f'],
     stop: () => lifetime.disposeAsync(),
   };

@@ -19,7 +19,10 @@ export interface RehearseOptions {
 
 /** Every resource that the operator makes carries it. */
 export const clusterTag = 'peerage-cluster';
-export const noPods = 'No Pod runs, and no controller manager: a namespace that you delete does not go away.';
+export const clusterLimits = [
+  'No Pod runs, so those of a gateway never come, and no controller manager: a namespace that you delete does not go away.',
+  'Nor do Service, ConfigMap and `*-peers` of a deleted Network: a `gateway` under the same name waits for the earlier Service to go.',
+];
 const lookEveryMs = 500;
 
 /** The main job from apply to gone. Resolves when all of it worked, or when the user has seen enough. */
