@@ -52,7 +52,7 @@ export const peering = z.object({
     .max(86_400)
     .default(300)
     .describe(
-      'How long a new node waits for the addresses of all boot nodes. After that it starts with those that are known. As long as none is known only boot nodes start: a node without peers would be a network of its own.',
+      'How long a new node waits for the addresses of all boot nodes, and a boot node for that of any other. After that it starts with those that are known. While none is known a boot node starts all the same, and any other node goes on waiting: it would be a network of its own.',
     ),
 });
 export type Peering = DeepReadonly<z.output<typeof peering>>;
