@@ -177,7 +177,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       }).catch((cause: unknown) => {
         if (!(cause instanceof CloudError) || cause.reason !== 'SecretKeyMissing') throw cause;
         // The cloud knows neither by name.
-        const message = `CloudCredential ${key}, Secret ${secretName}: ${cause.message}`;
+        const message = `CloudCredential ${key}: Secret ${secretName}: ${cause.message}`;
         throw new CredentialTrouble('SecretKeyMissing', message, { cause });
       });
       try {
@@ -268,12 +268,14 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (credential === undefined)
         throw new CredentialTrouble('CredentialNotFound', `there is no CloudCredential ${key}`);
       await assertAllowed(credential, namespace, (name) => options.namespaceLabels(name, signal));
-      const open = await openFor(credential, region, signal);
-      if (open.cloud !== cloud)
+      // Before anything is asked: another cloud knows nothing of this one's regions.
+      const own = credential.parsed.ok ? cloudOf(credential.parsed.value.spec).name : cloud;
+      if (own !== cloud)
         throw new CredentialTrouble(
           'CredentialMismatch',
-          `CloudCredential ${key} is for ${open.cloud}, not for ${cloud}`,
+          `CloudCredential ${key} is for ${own}, not for ${cloud}`,
         );
+      const open = await openFor(credential, region, signal);
       await noteRegion(credential, region, signal);
       return open;
     },

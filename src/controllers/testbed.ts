@@ -204,7 +204,7 @@ export async function setUp({
 
 export const credentialRef = { name: 'cred' };
 export const place = { region: 'us-east-1', instanceType: 't3.small' };
-const program = { image: 'example.com/client:1', ports: [{ name: 'rpc', port: 8545 }] };
+export const program = { image: 'example.com/client:1', ports: [{ name: 'rpc', port: 8545 }] };
 
 /** One placement `here`. */
 export function networkSpec(replicas: number) {

@@ -67,11 +67,6 @@ export function createNodeController(options: NodeControllerOptions) {
     const node = seen.parsed.value;
     const leaving = seen.metadata.deletionTimestamp !== undefined;
     if (leaving && !hasFinalizer(seen, FINALIZER)) return done;
-    if (!leaving && !hasFinalizer(seen, FINALIZER)) {
-      await addFinalizer(nodeResource, seen, FINALIZER, { signal });
-      // The change comes back through the cache and queues the key.
-      return done;
-    }
     const belonging = belongingOf(node, cluster);
     if (leaving && bursts.isRunning(belonging.network)) return done;
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
@@ -96,7 +91,7 @@ export function createNodeController(options: NodeControllerOptions) {
       for (const memory of [launches, removals, troubles, surplus]) memory.hurry(key);
     try {
       const verdict = await pass({ key, seen, node, belonging, hold, anew, signal });
-      if (verdict === 'gone') return done;
+      if (verdict === 'gone' || verdict === 'begun') return done;
       // On its way out each request that is accepted may yet be refused.
       if (!leaving) troubles.forget(key);
       await writeNodeStatus(options, nodes.get(key) ?? seen, inventoryMachine(seen, node), verdict, signal);
@@ -152,7 +147,7 @@ export function createNodeController(options: NodeControllerOptions) {
     return undefined;
   }
 
-  async function pass(begun: Begun): Promise<Verdict | 'gone'> {
+  async function pass(begun: Begun): Promise<Verdict | 'gone' | 'begun'> {
     const { key, seen, node, belonging, anew, signal } = begun;
     const { cloud, region: regionName } = belonging;
     const { credentialRef } = node.spec;
@@ -164,6 +159,12 @@ export function createNodeController(options: NodeControllerOptions) {
       return await finish(seen, signal);
     }
     const open = await sessions.open({ credentialRef, namespace, cloud, region: regionName }, signal);
+    if (!hasFinalizer(seen, FINALIZER)) {
+      // No sooner: nothing was made for a Node that no cloud lets us in for, so nothing may hold it.
+      await addFinalizer(nodeResource, seen, FINALIZER, { signal });
+      // The change comes back through the cache and queues the key.
+      return 'begun';
+    }
     if (record !== undefined && (record.account !== open.account || record.cluster !== cluster)) {
       const message = `launched in account ${record.account} by cluster ${record.cluster}; the credential now belongs to ${open.account}, and this is ${cluster}: nothing is launched or removed`;
       return {

@@ -1,6 +1,6 @@
 /** A Node on its way out. */
 import { describe, expect, test } from 'vitest';
-import { conditionOf, networkSpec, setUp, type Testbed } from '../testbed.ts';
+import { conditionOf, credentialRef, networkSpec, program, setUp, type Testbed } from '../testbed.ts';
 
 test('a machine that the cloud refuses to end is asked for again when the wait is over, ever more slowly', async () => {
   const bed = await setUp();
@@ -25,6 +25,34 @@ test('a machine that the cloud refuses to end is asked for again when the wait i
   await bed.run(30_000);
   expect((await bed.server.nodes.list()).items).toEqual([]);
   expect([...bed.cloud.machines.values()].map(({ state }) => state)).toEqual(['terminated']);
+});
+
+test('a Node whose cloud never let us in goes as soon as it is deleted', async () => {
+  const bed = await setUp();
+  bed.startOperator();
+  bed.cloud.refuse('verify', 'unauthorized');
+  await bed.makeNode();
+  await bed.run(5_000);
+  expect(conditionOf(await bed.node(), 'Ready')?.reason).toBe('Unauthorized');
+  await bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+  expect((await bed.server.nodes.list()).items).toEqual([]);
+});
+
+test('a Node whose CloudCredential is of another cloud says so, asks no cloud, and goes as soon as it is deleted', async () => {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.server.nodes.create({
+    metadata: { namespace: 'ns', name: 'lone' },
+    spec: { credentialRef, client: program, docker: {} },
+  });
+  await bed.run(5_000);
+  expect(conditionOf(await bed.node(), 'Ready')).toMatchObject({
+    reason: 'CredentialMismatch',
+    message: expect.stringMatching(/^CloudCredential ns\/cred is for aws, not for docker;/),
+  });
+  expect(bed.cloud.calledTimes('verify')).toBe(1);
+  await bed.server.nodes.delete({ namespace: 'ns', name: 'lone' });
+  expect((await bed.server.nodes.list()).items).toEqual([]);
 });
 
 test('a Node that is gone is told of once, whoever else asks for it before the cache knows', async () => {
