@@ -12,6 +12,8 @@ export interface Line {
    * answered it and nobody has heard.
    */
   cut(request: RegExp, when: 'before' | 'after'): void;
+  /** The next request whose first line matches does not reach the engine before it is let go. */
+  hold(request: RegExp): Held;
   /** First lines of all requests so far: `POST /v1.41/containers/create?name=a HTTP/1.1`. */
   readonly requests: string[];
   /** Whether all cuts have come to pass. */
@@ -19,9 +21,16 @@ export interface Line {
   stop(): Promise<void>;
 }
 
+export interface Held {
+  /** It came. */
+  readonly came: Promise<void>;
+  letGo(): void;
+}
+
 export async function startLine(engineSocket: string): Promise<Line> {
   const socketPath = join(tmpdir(), `peerage-line-${randomUUID().slice(0, 8)}.sock`);
   const cuts: { readonly request: RegExp; readonly when: 'before' | 'after' }[] = [];
+  const holds: { readonly request: RegExp; readonly reach: () => void; readonly go: Promise<void> }[] = [];
   const requests: string[] = [];
   const open = new Set<Socket>();
 
@@ -38,19 +47,32 @@ export async function startLine(engineSocket: string): Promise<Line> {
         near.destroy();
         return;
       }
-      const far = connect(engineSocket);
-      far.on('error', () => near.destroy());
-      near.on('close', () => far.destroy());
-      far.write(begin);
-      near.pipe(far);
-      if (cut?.when === 'after') far.once('data', () => near.destroy());
-      else far.pipe(near);
+      const carry = () => {
+        const far = connect(engineSocket);
+        far.on('error', () => near.destroy());
+        near.on('close', () => far.destroy());
+        far.write(begin);
+        near.pipe(far);
+        if (cut?.when === 'after') far.once('data', () => near.destroy());
+        else far.pipe(near);
+      };
+      const holding = holds.findIndex(({ request }) => request.test(first));
+      const [held] = holding === -1 ? [] : holds.splice(holding, 1);
+      held?.reach();
+      if (held === undefined) carry();
+      else void held.go.then(carry);
     });
   });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   return {
     socketPath,
     cut: (request, when) => cuts.push({ request, when }),
+    hold: (request) => {
+      const came = Promise.withResolvers<void>();
+      const go = Promise.withResolvers<void>();
+      holds.push({ request, reach: came.resolve, go: go.promise });
+      return { came: came.promise, letGo: go.resolve };
+    },
     requests,
     isWhole: () => cuts.length === 0,
     stop: async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { machineInspected, machineListed, stateOf } from './describe.ts';
+import { meaningOf } from './errors.ts';
 import { inspectedContainer, listedContainer } from './shapes.ts';
 
 const calm = { exitCode: 0, oomKilled: false, error: '', restarts: 0 };
@@ -32,17 +33,21 @@ test('one that was killed for its memory tells that', () => {
   });
 });
 
-test('one that the engine could not start has failed, and a command that is not there is the user’s to mend', () => {
-  const error = 'exec: "geth": executable file not found in $PATH';
-  expect(stateOf({ ...calm, status: 'created', exitCode: 127, error })).toEqual({
-    state: 'failed',
-    stateReason: { code: 'StartFailed', message: error, means: 'invalid' },
-  });
-  expect(stateOf({ ...calm, status: 'created', exitCode: 128, error: 'no network' }).stateReason).toEqual({
-    code: 'StartFailed',
-    message: 'no network',
-  });
-});
+test.each([
+  ['a command that is not there', 127, 400],
+  ['a command that cannot be run', 126, 400],
+  ['anything else', 128, 500],
+])(
+  'one that was not started for %s has failed for what the call to start it is refused for',
+  (_, exitCode, status) => {
+    const error = 'in the words of the engine';
+    const { code, reason } = meaningOf('ContainerStart', status);
+    expect(stateOf({ ...calm, status: 'created', exitCode, error })).toEqual({
+      state: 'failed',
+      stateReason: { code: reason, message: error, means: code },
+    });
+  },
+);
 
 const labels = {
   'peerage-cluster': 'c',

@@ -1,5 +1,6 @@
 /** A container in the engine's words as a machine in ours. */
-import type { CloudErrorCode, Machine, MachineState } from '../cloud.ts';
+import type { Machine, MachineState } from '../cloud.ts';
+import { meaningOfStart } from './errors.ts';
 import { isReleased } from './names.ts';
 import type { InspectedContainer, ListedContainer } from './shapes.ts';
 import { launchOf, ownerOf } from './tags.ts';
@@ -57,6 +58,13 @@ export function abandoned(machine: Machine): Machine {
   return { ...machine, state: 'failed', stateReason: { code: 'NotStarted', message } };
 }
 
+/** Created, and whoever is about to start it is told what comes of it, and takes it away when that is nothing. */
+export function unlessStarting(machine: Machine): Machine {
+  if (machine.state !== 'failed') return machine;
+  const { stateReason: _, ...rest } = machine;
+  return { ...rest, state: 'pending' };
+}
+
 /** States that a list does not explain. */
 export const needsLook = (state: string): boolean => !['running', 'paused', 'removing'].includes(state);
 
@@ -77,9 +85,7 @@ export function stateOf(condition: Condition): Pick<Machine, 'state' | 'stateRea
   const { status, exitCode, error, restarts } = condition;
   switch (status) {
     case 'created':
-      return error === ''
-        ? { state: 'pending' }
-        : because('failed', 'StartFailed', error, startRefusal(exitCode));
+      return error === '' ? { state: 'pending' } : startRefused(exitCode, error);
     case 'running':
       return { state: 'running' };
     case 'restarting':
@@ -105,18 +111,14 @@ function endOf({ exitCode, oomKilled, error }: Condition): readonly [code: strin
   return oomKilled ? ['OOMKilled', `${message}, out of memory`] : [`ExitCode${exitCode}`, message];
 }
 
-/** The engine's own exit codes: the command cannot be invoked, or is not there. */
-function startRefusal(exitCode: number): CloudErrorCode | undefined {
-  return exitCode === 126 || exitCode === 127 ? 'invalid' : undefined;
+/** Whoever learns of it by a look is told the same as who asked for the start. */
+function startRefused(exitCode: number, message: string): Pick<Machine, 'state' | 'stateReason'> {
+  const { code: means, reason } = meaningOfStart(exitCode);
+  return { state: 'failed', stateReason: { code: reason, message, means } };
 }
 
-function because(
-  state: MachineState,
-  code: string,
-  message: string,
-  means?: CloudErrorCode,
-): Pick<Machine, 'state' | 'stateReason'> {
-  return { state, stateReason: { code, message, ...(means === undefined ? {} : { means }) } };
+function because(state: MachineState, code: string, message: string): Pick<Machine, 'state' | 'stateReason'> {
+  return { state, stateReason: { code, message } };
 }
 
 function identity(id: string, name: string, labels: Readonly<Record<string, string>>) {

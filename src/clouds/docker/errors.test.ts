@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { describeError } from '../../runtime/errors.ts';
 import { CloudError } from '../cloud.ts';
 import { toCloudError, wasAnswered, withOutcome, withPlace } from './errors.ts';
 import type { Api } from './limits.ts';
@@ -60,6 +61,23 @@ test('of a stream takes the engine’s sentence out of that of the client', () =
   );
   expect(write('ImageCreate', streamed).message).toBe(
     'ImageCreate refused: ImageNotFound: pull access denied for a - or not there',
+  );
+});
+
+test('is told once, although the client frames the same sentence', () => {
+  const refusal = write('ContainerStart', answer(500, 'port is already allocated'));
+  const told = 'engine 10.0.0.5:2376: port is already allocated';
+  expect(describeError(refusal)).toBe('ContainerStart refused: StartFailed: port is already allocated');
+  expect(describeError(withPlace(refusal, '10.0.0.5:2376'))).toBe(
+    `ContainerStart refused: StartFailed: ${told}`,
+  );
+});
+
+test('attempts to connect that failed together are told once', () => {
+  const attempts = [failure('ECONNREFUSED', 'connect'), failure('ENETUNREACH', 'connect')];
+  const thrown = Object.assign(new AggregateError(attempts), { code: 'ECONNREFUSED' });
+  expect(describeError(write('ContainerStart', thrown))).toBe(
+    'ContainerStart refused: ECONNREFUSED: ECONNREFUSED, ENETUNREACH',
   );
 });
 

@@ -3,6 +3,7 @@
  * and nothing here or elsewhere reads the sentence.
  * https://docs.docker.com/reference/api/engine/version/v1.41/
  */
+import { describeError } from '../../runtime/errors.ts';
 import { CloudError, type CloudErrorCode, type CloudErrorFacts } from '../cloud.ts';
 import type { Api } from './limits.ts';
 
@@ -100,7 +101,8 @@ export function factsOf(call: FailedCall, thrown: unknown): CloudErrorFacts {
     outcome: certain || !call.write ? 'none' : 'unknown',
     reason,
     message: said ?? messageOf(thrown),
-    cause: thrown,
+    // The client frames the same sentence in words of its own: told with its cause, the error would say it twice.
+    cause: status === undefined ? thrown : Object.assign(new Error(said), { statusCode: status }),
   };
 }
 
@@ -108,6 +110,15 @@ export function meaningOf(api: Api, status: number): Meaning {
   const known = OF_CALLS[api]?.[status] ?? STATUSES[status];
   if (known !== undefined) return known;
   return { code: status >= 400 && status < 500 ? 'invalid' : 'unavailable', reason: `Http${status}` };
+}
+
+/**
+ * Of a container that was made and could not start, as its reply would have told. The engine keeps an exit code and the
+ * sentence: 126 and 127, set with a 400, for a command that cannot be run or is not there, 128 for all else.
+ * https://github.com/moby/moby/blob/v27.0.0/daemon/errors.go
+ */
+export function meaningOfStart(exitCode: number): Meaning {
+  return meaningOf('ContainerStart', exitCode === 126 || exitCode === 127 ? 400 : 500);
 }
 
 /** The engine itself said no, and not the line to it. */
@@ -172,9 +183,6 @@ function textAt(thrown: unknown, key: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** Node joins several failed connection attempts into one error without a message. */
 function messageOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown);
-  if (thrown.message !== '') return thrown.message.trim();
-  return thrown instanceof AggregateError ? thrown.errors.map(String).join(', ') : thrown.name;
+  return thrown instanceof Error && thrown.message !== '' ? thrown.message.trim() : describeError(thrown);
 }

@@ -1,14 +1,22 @@
 /** Containers as the contract's machines. */
 import { inParallel } from '../../runtime/parallel.ts';
 import { CloudError, type Machine, type Machines } from '../cloud.ts';
-import { abandoned, machineInspected, machineListed, needsLook, type Surroundings } from './describe.ts';
+import {
+  abandoned,
+  machineInspected,
+  machineListed,
+  needsLook,
+  type Surroundings,
+  unlessStarting,
+} from './describe.ts';
 import type { Snapshot } from './fabric/snapshot.ts';
 import type { Images } from './images.ts';
 import { createLaunch } from './launch.ts';
+import { hostPortsOf, portTaken } from './ports.ts';
 import { isOurs, releaseContainers, removeContainers } from './remove.ts';
 import { resolver } from './resolve.ts';
 import type { Filters, Sdk } from './sdk.ts';
-import type { ListedContainer } from './shapes.ts';
+import type { InspectedContainer, ListedContainer } from './shapes.ts';
 import { createShells } from './shells.ts';
 import { launchOf } from './tags.ts';
 import { createTurns } from './turns.ts';
@@ -39,25 +47,46 @@ export function createMachines(options: MachineOptions): Machines {
   /** By id, since when a container is seen that was not started; by our own clock, since the engine's may differ. */
   let unstarted: ReadonlyMap<string, number> = new Map();
 
+  /** Tokens of launches under way here. */
+  const starting = new Set<string>();
+
   /** A container that vanishes between the list and the look is left out. */
   async function describe(containers: readonly ListedContainer[], signal: AbortSignal): Promise<Machine[]> {
     const machines = new Map<string, Machine>();
     await inParallel(lookers, containers, async (container) => {
       const machine = needsLook(container.State)
-        ? await look(container.Id, signal)
+        ? await look(container, signal)
         : machineListed(container, surroundings);
       if (machine !== undefined) machines.set(container.Id, machine);
     });
     return containers.flatMap(({ Id }) => machines.get(Id) ?? []);
   }
 
-  async function look(id: string, signal: AbortSignal): Promise<Machine | undefined> {
+  async function look({ Id, Labels }: ListedContainer, signal: AbortSignal): Promise<Machine | undefined> {
+    // Asked before the look: afterwards the launch may be over, and what it could not start is gone.
+    const isStarting = starting.has(launchOf(Labels)?.token ?? '');
     try {
-      return machineInspected(await sdk.inspectContainer(id, { signal }), surroundings);
+      const found = await sdk.inspectContainer(Id, { signal });
+      const machine = machineInspected(found, surroundings);
+      if (found.State.Status !== 'created') return machine;
+      return isStarting ? unlessStarting(machine) : await withHolder(machine, found, signal);
     } catch (thrown) {
       if (thrown instanceof CloudError && thrown.code === 'notFound') return undefined;
       throw thrown;
     }
+  }
+
+  /** Who has the port of the host that it could not have, if that is the reason. */
+  async function withHolder(
+    machine: Machine,
+    found: InspectedContainer,
+    signal: AbortSignal,
+  ): Promise<Machine> {
+    if (machine.stateReason?.code !== 'StartFailed') return machine;
+    const taken = await portTaken(sdk, hostPortsOf(found), { signal });
+    if (taken === undefined) return machine;
+    const { reason, words, code } = taken;
+    return { ...machine, stateReason: { code: reason, message: words, means: code } };
   }
 
   async function list(signal: AbortSignal): Promise<Machine[]> {
@@ -101,7 +130,14 @@ export function createMachines(options: MachineOptions): Machines {
     list,
     read: async (ids, signal) => describe(await listed(ids, signal), signal),
     ...resolver,
-    launch: (request, signal) => changing(() => launch(request, signal)),
+    launch: async (request, signal) => {
+      starting.add(request.token);
+      try {
+        return await changing(() => launch(request, signal));
+      } finally {
+        starting.delete(request.token);
+      }
+    },
     remove: (ids, signal) =>
       changing(async () =>
         removeContainers({ sdk, cluster, containers: await listed(ids, signal), options: { signal } }),

@@ -1,6 +1,7 @@
 /** Ports of an engine's host, which one container can have at a time. */
 import { CloudError } from '../cloud.ts';
 import type { CallOptions, Sdk } from './sdk.ts';
+import type { InspectedContainer } from './shapes.ts';
 
 export interface HostPort {
   readonly hostPort: number;
@@ -25,6 +26,16 @@ export async function portTaken(
     if (taken !== undefined) return refusal(taken.hostPort, Names);
   }
   return undefined;
+}
+
+/** Those that a container was made with; what the engine would assign is not among them. */
+export function hostPortsOf({ HostConfig }: InspectedContainer): readonly HostPort[] {
+  return Object.entries(HostConfig).flatMap(([key, bindings]) =>
+    (bindings ?? []).flatMap(({ HostPort }): HostPort[] => {
+      const hostPort = Number(HostPort);
+      return hostPort > 0 ? [{ hostPort, protocol: key.endsWith('/udp') ? 'udp' : 'tcp' }] : [];
+    }),
+  );
 }
 
 function refusal(port: number, container: string): CloudError {

@@ -43,6 +43,12 @@ export const listedContainer = z.object({
 });
 export type ListedContainer = z.output<typeof listedContainer>;
 
+/** By `8545/tcp`. */
+const bindings = z
+  .record(z.string(), z.array(z.object({ HostIp: z.string(), HostPort: z.string() })).nullable())
+  .nullish()
+  .transform((ports) => ports ?? {});
+
 /** https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerInspect */
 export const inspectedContainer = z.object({
   Id: z.string(),
@@ -56,15 +62,17 @@ export const inspectedContainer = z.object({
     Error: z.string().default(''),
   }),
   Config: z.object({ Labels: labels, Image: z.string().default('') }),
+  /** As asked for; a host port is empty where the engine assigns one. */
+  HostConfig: z
+    .object({ PortBindings: bindings })
+    .nullish()
+    .transform((found) => found?.PortBindings ?? {}),
   NetworkSettings: z.object({
     Networks: z
       .record(z.string(), endpoint)
       .nullish()
       .transform((found) => found ?? {}),
-    Ports: z
-      .record(z.string(), z.array(z.object({ HostIp: z.string(), HostPort: z.string() })).nullable())
-      .nullish()
-      .transform((ports) => ports ?? {}),
+    Ports: bindings,
   }),
 });
 export type InspectedContainer = z.output<typeof inspectedContainer>;

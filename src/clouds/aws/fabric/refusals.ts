@@ -8,7 +8,7 @@ export function isCode(thrown: unknown, code: CloudErrorCode): thrown is CloudEr
 
 /** It exists, but AWS does not show it yet (or still, when it is going away): the next look may. */
 export function notNow(refusal: CloudError): CloudError {
-  const { api, outcome, reason, message } = refusal;
+  const { api, outcome, reason, words: message } = refusal;
   return new CloudError({ code: 'unavailable', api, outcome, reason, message, cause: refusal });
 }
 
