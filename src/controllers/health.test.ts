@@ -1,5 +1,6 @@
 /** What becomes of nodes that are well, unwell, or out of sight. */
 import { describe, expect, test } from 'vitest';
+import type { Answer } from '../probes/probe.ts';
 import { balancer, conditionOf, credentialRef, place, setUp, type Testbed } from './testbed.ts';
 
 const health = { tcp: { port: 'rpc' }, intervalSeconds: 10 };
@@ -13,7 +14,7 @@ const refused = { outcome: 'failed', reason: 'port 8545: the connection was refu
 const absent = { outcome: 'unreachable', reason: 'port 8545: no connection within 5 s' } as const;
 
 /** `m-1` and so on answer this from now on. */
-function answer({ answers }: Testbed, id: string, with_: typeof refused | typeof absent | undefined): void {
+function answer({ answers }: Testbed, id: string, with_: Answer | undefined): void {
   for (const net of ['203.0.113', '10.0.0']) {
     const host = `${net}.${id.slice(2)}`;
     if (with_ === undefined) answers.delete(host);
@@ -90,6 +91,37 @@ describe('a machine that runs', () => {
     const asked = bed.asked.length;
     await bed.run(60_000);
     expect(bed.asked.slice(asked).filter((one) => one === 'tcp 203.0.113.1:8545')).toEqual([]);
+  });
+});
+
+describe('a Network', () => {
+  const said = async (bed: Testbed) => conditionOf(await bed.network(), 'Ready')?.message;
+
+  test('says what those say that start for longer than a minute', async () => {
+    const bed = await setUp({ zones: ['z1'] });
+    answer(bed, 'm-1', refused);
+    bed.startOperator();
+    await bed.makeNetwork(networkOf(1));
+    await bed.run(50_000);
+    expect(await said(bed)).toBe('0 of 1 Node is Ready');
+    await bed.run(40_000);
+    const { metadata } = await nodeWith(bed, 'm-1');
+    expect(await said(bed)).toBe(
+      `0 of 1 Node is Ready; ${metadata.name}: runs; port 8545: the connection was refused`,
+    );
+    answer(bed, 'm-1', undefined);
+    await bed.run(15_000);
+    expect(await said(bed)).toBe('1 of 1 Node is Ready');
+  });
+
+  test('says what most of the unhealthy say', async () => {
+    const bed = await ready(4);
+    answer(bed, 'm-1', { ...refused, reason: 'status 500' });
+    for (const id of ['m-2', 'm-3']) answer(bed, id, refused);
+    await bed.run(60_000);
+    expect(await said(bed)).toMatch(
+      /^1 of 4 Nodes are Ready; net-here-\w+: runs; port 8545: the connection was refused$/,
+    );
   });
 });
 

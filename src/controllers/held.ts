@@ -1,5 +1,6 @@
 import type { Network } from '../api/network.ts';
 import type { Seen } from './kinds.ts';
+import type { Standing } from './status.ts';
 
 /**
  * Why nothing of the Network, its Nodes and their machines may be changed in any cloud; undefined when all may. That holds
@@ -13,4 +14,16 @@ export function holdOf({ parsed }: Seen<Network>): 'Paused' | 'PlanPending' | un
 
 export function isHeld(network: Seen<Network>): boolean {
   return holdOf(network) !== undefined;
+}
+
+/** `by`: what is paused. */
+export function pausedStanding(
+  by: 'operator' | 'Network',
+  { leaving }: { readonly leaving: boolean },
+): Standing {
+  const on = by === 'Network' ? '`paused: false` carries' : 'an operator that is not paused carries';
+  const message = leaving
+    ? `it is deleted, and the ${by} is paused: nothing in the cloud is changed; ${on} it out`
+    : 'paused: nothing in the cloud is changed';
+  return { kind: 'idle', reason: 'Paused', message };
 }

@@ -52,6 +52,17 @@ test('the status says when the cloud was read, and is not written for that alone
   expect(Date.parse(await observedAt()) - Date.parse(first)).toBeGreaterThan(1_000_000);
 });
 
+test('a Network that changes its only Node speaks of one', async () => {
+  const bed = await ready(1);
+  const { client } = networkSpec(1);
+  await bed.changeNetwork({ spec: { client: { ...client, image: 'example.com/client:2' } } });
+  await bed.run(500);
+  expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({
+    reason: 'Replacing',
+    message: '1 of 1 Node is Ready; 1 is to be replaced',
+  });
+});
+
 describe('paused', () => {
   test('an operator asks no cloud for anything but who we are', async () => {
     const bed = await setUp({ paused: true });
@@ -75,7 +86,12 @@ describe('paused', () => {
     await bed.run(120_000);
     expect(new Set(bed.cloud.calls.slice(asked))).toEqual(new Set(['list']));
     expect(await bed.nodes()).toHaveLength(1);
-    expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({ status: 'Unknown', reason: 'Paused' });
+    expect(conditionOf(await bed.network(), 'Ready')).toMatchObject({
+      status: 'Unknown',
+      reason: 'Paused',
+      message:
+        'it is deleted, and the Network is paused: nothing in the cloud is changed; `paused: false` carries it out',
+    });
     await bed.changeNetwork({ spec: { paused: false } });
     await bed.run(60_000);
     expect((await bed.server.networks.list()).items).toEqual([]);

@@ -5,6 +5,7 @@ import { addFinalizer, hasFinalizer } from '../../kube/finalizer.ts';
 import { keyOf } from '../../kube/object.ts';
 import { type NodePlan, planNodes } from '../../planning/nodes.ts';
 import { again, done, type Outcome } from '../../runtime/controller.ts';
+import { pausedStanding } from '../held.ts';
 import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
 import type { Standing } from '../status.ts';
@@ -63,11 +64,7 @@ export function createNetworkController(options: Shared) {
     const { anew } = heed(memories.of(key), seen);
     const sites = sitesOf(options, key, seen, network);
     if (paused || network.spec.paused) {
-      const standing: Standing = {
-        kind: 'idle',
-        reason: 'Paused',
-        message: 'paused: nothing in the cloud is changed',
-      };
+      const standing = pausedStanding(paused ? 'operator' : 'Network', { leaving });
       await writeNetworkStatus(options, seen, tally(network, sites), standing, signal);
       return done;
     }
@@ -119,7 +116,14 @@ export function createNetworkController(options: Shared) {
     const gateway = await gateways.align(seen, network, gatewayPlacesOf(network.spec, sites), look);
     seen = gateway.seen;
 
-    const facts: StandingFacts = { sites, plan, missing, held: remedy.held, waits: gateway.waits };
+    const facts: StandingFacts = {
+      sites,
+      plan,
+      missing,
+      held: remedy.held,
+      waits: gateway.waits,
+      now: options.clock.now(),
+    };
     const trouble = config.trouble ?? gateway.trouble;
     const found = standingOf(facts);
     const standing = trouble === undefined || found.kind === 'stalled' ? found : troubledStanding(trouble);

@@ -10,6 +10,7 @@ import type { Seen } from '../kinds.ts';
 import type { Shared } from '../shared.ts';
 import { conditionsFor, type Standing, writeStatus } from '../status.ts';
 import { spell, type Trouble } from '../trouble.ts';
+import { hindrance } from './hindrance.ts';
 import { factsOf, type Site, worstTrouble } from './site.ts';
 
 export async function writeNetworkStatus(
@@ -124,9 +125,11 @@ export interface StandingFacts {
   readonly held?: string | undefined;
   /** What its gateway waits for. */
   readonly waits?: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
-export function standingOf({ sites, plan, missing, held, waits }: StandingFacts): Standing {
+export function standingOf({ sites, plan, missing, held, waits, now }: StandingFacts): Standing {
   const trouble = worstTrouble(sites);
   if (trouble !== undefined) return troubledStanding(trouble);
   const [lacking] = missing;
@@ -149,12 +152,12 @@ export function standingOf({ sites, plan, missing, held, waits }: StandingFacts)
     const message = `${counts}; ${stalled.length} cannot go on: ${first.metadata.name}: ${why?.message}`;
     return { kind: 'stalled', reason: 'NodesStalled', message };
   }
-  if (plan.replace.length > 0)
-    return {
-      kind: 'working',
-      reason: 'Replacing',
-      message: `${counts}; ${plan.replace.length} are to be replaced, one at a time`,
-    };
+  if (plan.replace.length > 0) {
+    const { length } = plan.replace;
+    const todo = length === 1 ? '1 is to be replaced' : `${length} are to be replaced, one at a time`;
+    const message = `${counts}; ${todo}${hindrance(all, now)}`;
+    return { kind: 'working', reason: 'Replacing', message };
+  }
   const leaving = all.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).length;
   if (plan.create.length === 0 && plan.remove.length === 0 && leaving > 0)
     return { kind: 'working', reason: 'Scaling', message: `${counts}; ${leaving} on their way out` };
@@ -162,7 +165,8 @@ export function standingOf({ sites, plan, missing, held, waits }: StandingFacts)
     return { kind: 'working', reason: 'Scaling', message: `${counts}; ${summarize(plan, 0)}` };
   if (all.length !== desired) return { kind: 'working', reason: 'Scaling', message: counts };
   const [step] = sites.flatMap(({ aligned }) => aligned?.steps ?? []);
-  if (ready < desired) return { kind: 'working', reason: 'Progressing', message: counts + hindrance(all) };
+  if (ready < desired)
+    return { kind: 'working', reason: 'Progressing', message: counts + hindrance(all, now) };
   if (step !== undefined)
     return {
       kind: 'working',
@@ -179,18 +183,6 @@ export function standingOf({ sites, plan, missing, held, waits }: StandingFacts)
 export function troubledStanding({ reason, message, stalled, retryAfterMs }: Trouble): Standing {
   const words = `${message}; next try in ${spell(retryAfterMs)}`;
   return { kind: stalled ? 'stalled' : 'working', reason, message: words };
-}
-
-/** What went wrong last with one that is tried again by itself: no capacity, too many calls, an operator that failed. */
-function hindrance(all: readonly Seen<Node>[]): string {
-  for (const { metadata, parsed } of all) {
-    if (!parsed.ok) continue;
-    const { lastError, conditions } = parsed.value.status;
-    const ready = findCondition(conditions, 'Ready');
-    const words = ready?.reason === 'InternalError' ? ready.message : lastError;
-    if (words !== undefined) return `; ${metadata.name}: ${words}`;
-  }
-  return '';
 }
 
 function isStalled({ parsed }: Seen<Node>): boolean {

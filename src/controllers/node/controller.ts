@@ -7,7 +7,7 @@ import { machinesOf } from '../../planning/machine.ts';
 import { done, type Outcome } from '../../runtime/controller.ts';
 import { createBackoff, type Held } from '../backoff.ts';
 import { belongingOf, scopeKeyOf } from '../belonging.ts';
-import { holdOf } from '../held.ts';
+import { holdOf, pausedStanding } from '../held.ts';
 import type { Seen } from '../kinds.ts';
 import { isRecordUnreadable, readableRecordOf, recordOf } from '../launch/record.ts';
 import type { Standing } from '../status.ts';
@@ -72,11 +72,7 @@ export function createNodeController(options: NodeControllerOptions) {
     const network = belonging.network === undefined ? undefined : networks.get(belonging.network);
     const hold = paused ? 'Paused' : network && holdOf(network);
     if (hold === 'Paused') {
-      const standing: Standing = {
-        kind: 'idle',
-        reason: 'Paused',
-        message: 'paused: nothing in the cloud is changed',
-      };
+      const standing = pausedStanding(paused ? 'operator' : 'Network', { leaving });
       await writeNodeStatus(
         options,
         seen,
