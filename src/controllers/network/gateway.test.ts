@@ -374,6 +374,9 @@ describe('in trouble', () => {
     const { trouble } = await on.align();
     expect(trouble).toMatchObject({ reason: 'GatewayForbidden', stalled: true });
     expect(trouble?.message).toContain('deployments.apps "dev-gateway" is forbidden');
+    expect(trouble?.message).toMatch(
+      /; the chart gives the rights for a gateway with gateway\.enabled=true$/,
+    );
     expect(on.endpoints()).not.toEqual([]);
     expect(await on.align()).not.toHaveProperty('trouble');
     expect(await on.get('deployment')).toMatchObject({ spec: { replicas: 3 } });

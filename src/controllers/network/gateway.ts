@@ -79,8 +79,11 @@ export function createGateways({ client, networkResource, clock, logger }: Gatew
         return { seen, steps: [] };
       }
       if (error instanceof KubeError && (isForbidden(error) || error.status === 422)) {
-        const reason = isForbidden(error) ? 'GatewayForbidden' : 'Invalid';
-        return reportTrouble(seen, { reason, message: `gateway: ${error.message}` });
+        const message = `gateway: ${error.message}`;
+        if (!isForbidden(error)) return reportTrouble(seen, { reason: 'Invalid', message });
+        // It may be a quota as well.
+        const mend = 'the chart gives the rights for a gateway with gateway.enabled=true';
+        return reportTrouble(seen, { reason: 'GatewayForbidden', message: `${message}; ${mend}` });
       }
       throw error;
     }
