@@ -26,6 +26,9 @@ const marginMs = 5 * 60_000;
 /** For each step towards the keys. */
 const deadlineMs = 20_000;
 
+const mendAmbient =
+  'give the operator an identity (serviceAccount.annotations in the chart, the role of its machine, AWS_ variables), or use `source: Secret`';
+
 /**
  * Throws `invalid` at once when the Secret lacks a key; everything else shows with the first call. Ambient keys do not pass
  * the gate: they come from the machine around us, or by a call an hour that draws on no budget.
@@ -44,7 +47,7 @@ export async function createCredentials(options: CredentialOptions): Promise<() 
   function ambient(): () => Promise<AwsKeys> {
     // Shared until it ends, even when nobody waits any more: who asks again must not start one more program that hangs.
     const provide = remembered(now, source.fromNodeProviderChain({ clientConfig }));
-    return () => step({ api: 'ambient credentials', signal, clock }, provide);
+    return () => step({ api: 'ambient credentials', signal, clock, mend: mendAmbient }, provide);
   }
 
   return (credential.assumeRole ?? []).reduce(
@@ -94,20 +97,28 @@ function ofSecret(secret: SecretData | undefined): () => Promise<AwsKeys> {
   return async () => keys;
 }
 
+interface Step {
+  readonly api: string;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** What to do where there are none. */
+  readonly mend?: string;
+}
+
 /**
  * Says which step towards the keys failed; whatever call needed them was not made. The SDK's providers take no signal: one
  * that is given up ends by the timeouts of its connection.
  */
-async function step(
-  { api, signal, clock }: { readonly api: string; readonly signal: AbortSignal; readonly clock: Clock },
-  provide: () => Promise<AwsKeys>,
-): Promise<AwsKeys> {
+async function step({ api, signal, clock, mend }: Step, provide: () => Promise<AwsKeys>): Promise<AwsKeys> {
   try {
     return await withDeadline({ signal, deadlineMs, clock, what: 'waiting for keys' }, (until) =>
       unlessAborted(until, provide()),
     );
   } catch (thrown) {
-    throw toCloudError({ api, write: false, sent: true }, thrown);
+    const error = toCloudError({ api, write: false, sent: true }, thrown);
+    // The SDK has found none, and says no more than that.
+    if (mend === undefined || error.reason !== 'CredentialsProviderError') throw error;
+    throw new CloudError({ ...error, message: `${error.words}; ${mend}`, cause: thrown });
   }
 }
 

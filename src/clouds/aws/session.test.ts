@@ -113,7 +113,11 @@ describe('ambient keys', () => {
       AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
     });
     const { verify } = await open({ credential: { source: 'Ambient' } });
-    expect(await refusal(verify(never))).toMatchObject({ code: 'unauthorized', api: 'ambient credentials' });
+    expect(await refusal(verify(never))).toMatchObject({
+      code: 'unauthorized',
+      api: 'ambient credentials',
+      message: expect.stringMatching(/Could not load credentials.*; give the operator an identity/),
+    });
     expect(sandbox.counters.total).toBe(0);
   });
 });
