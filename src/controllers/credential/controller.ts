@@ -90,7 +90,8 @@ export function createCredentialController(options: CredentialControllerOptions)
       const standing: Standing = {
         kind: trouble.stalled ? 'stalled' : 'working',
         reason: trouble.reason,
-        message: `${trouble.message}; next try in ${spell(trouble.retryAfterMs)}`,
+        // Others that use it have to name it.
+        message: `${trouble.message.replace(`CloudCredential ${key}: `, '')}; next try in ${spell(trouble.retryAfterMs)}`,
       };
       await write(seen, { ...found(seen), usedBy: users.length }, standing, signal);
       return again(waitMs, trouble.reason);
