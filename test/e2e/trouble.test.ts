@@ -101,7 +101,7 @@ describe.concurrent('a credential', () => {
     await says(
       area,
       'SecretKeyMissing',
-      /CloudCredential \S+\/other, Secret half: .* has no key aws_secret_access_key/,
+      /CloudCredential \S+\/other: Secret half: .* has no key aws_secret_access_key/,
     );
     await isQuiet(area);
     await patchObject(area.secretPath('half'), { stringData: { aws_secret_access_key: 'any' } });
