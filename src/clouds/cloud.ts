@@ -54,15 +54,20 @@ export interface CloudErrorFacts {
   readonly code: CloudErrorCode;
   /** `none`: the call certainly changed nothing. `unknown`: it may have been carried out. */
   readonly outcome: 'none' | 'unknown';
-  /** The API call that was refused, in the cloud's own words: `RunInstances`. */
+  /** The API call that was refused, or answered, in the cloud's own words: `RunInstances`. */
   readonly api: string;
   /** The cloud's own error code: `InsufficientInstanceCapacity`. */
   readonly reason: string;
   readonly message: string;
   readonly cause?: unknown;
+  /** The call was answered and nobody refused anything: this is what we make of the answer, such as an empty list. */
+  readonly finding?: true;
 }
 
-/** The only error a cloud throws. Its message reads `RunInstances refused: <reason>: <the cloud's words>`. */
+/**
+ * The only error a cloud throws. Its message reads `RunInstances refused: <reason>: <the cloud's words>`, and that of a
+ * finding `<reason>: <our words>`.
+ */
 export class CloudError extends Error {
   readonly code: CloudErrorCode;
   readonly outcome: 'none' | 'unknown';
@@ -72,7 +77,8 @@ export class CloudError extends Error {
   readonly words: string;
 
   constructor(facts: CloudErrorFacts) {
-    super(`${facts.api} refused: ${facts.reason}: ${facts.message}`, { cause: facts.cause });
+    const { finding, api, reason, message, cause } = facts;
+    super(`${finding ? '' : `${api} refused: `}${reason}: ${message}`, { cause });
     this.name = 'CloudError';
     this.code = facts.code;
     this.outcome = facts.outcome;

@@ -52,7 +52,7 @@ export interface FakeCloud {
   /** As if somebody did it by hand. */
   end(id: string): void;
   /** It will not run again, and stays until it is removed. */
-  fail(id: string): void;
+  fail(id: string, stateReason?: Machine['stateReason']): void;
   stop(id: string): void;
   /** It ended so long ago that the cloud does not know it any more. */
   vanish(id: string): void;
@@ -283,9 +283,8 @@ export function createFakeCloud({
     loseNextLaunch() {
       losing = true;
     },
-    fail(id) {
+    fail(id, stateReason = { code: 'Exited', message: 'exit code 1' }) {
       const machine = machines.get(id);
-      const stateReason = { code: 'Exited', message: 'exit code 1' };
       if (machine !== undefined) machines.set(id, { ...machine, state: 'failed', stateReason });
     },
     end(id) {

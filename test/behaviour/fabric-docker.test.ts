@@ -337,7 +337,11 @@ describe.skipIf(!dockerdPath())('the fabric on a Docker engine', () => {
     test('that is not there is trouble, and nothing is made', async () => {
       const wish = tenant.wish({ spec: { network: 'nowhere' }, balancer: balancerWish({ port }) });
       const view = await tenant.observe(wish);
-      expect(view.trouble).toMatchObject({ code: 'notFound', reason: 'NetworkNotFound' });
+      expect(view.trouble).toMatchObject({
+        code: 'notFound',
+        reason: 'NetworkNotFound',
+        message: expect.stringMatching(/^NetworkNotFound: the engine has no network nowhere; /),
+      });
       expect(await tenant.carryOut(wish)).toEqual([]);
     });
   });

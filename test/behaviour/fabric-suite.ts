@@ -677,7 +677,10 @@ export function describeFabric(start: () => Promise<Ground>): void {
       await stage.secondVpc({ role: 'chain' });
 
       expect(await troubled({ vpcTags: { role: 'chain' } })).toMatchObject({ reason: 'AmbiguousVpc' });
-      expect(await troubled({ vpcTags: { role: 'nobody' } })).toMatchObject({ reason: 'VpcNotFound' });
+      expect(await troubled({ vpcTags: { role: 'nobody' } })).toMatchObject({
+        reason: 'VpcNotFound',
+        message: expect.stringMatching(/^VpcNotFound: no VPC of \S+ has the tags role=nobody$/),
+      });
     });
 
     test('names the zone that has no subnet', async () => {

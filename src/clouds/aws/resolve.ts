@@ -63,6 +63,7 @@ export function createResolver({ sdk, now, closed }: ResolverOptions): Pick<Mach
         outcome: 'none',
         reason: 'InvalidAMIID.NotFound',
         message: `the image '${id}' does not exist, or is not shared with this account`,
+        finding: true,
       });
     });
 
@@ -159,5 +160,5 @@ function toJson(spec: AwsPlacement): Json {
 }
 
 function invalid(api: string, reason: string, message: string): CloudError {
-  return new CloudError({ api, code: 'invalid', outcome: 'none', reason, message });
+  return new CloudError({ api, code: 'invalid', outcome: 'none', reason, message, finding: true });
 }

@@ -192,6 +192,7 @@ function notPresent(image: string): CloudError {
     outcome: 'none',
     reason: 'ImageNotPresent',
     message: `image ${image} is not on the engine, and pullPolicy is Never`,
+    finding: true,
   });
 }
 

@@ -212,6 +212,6 @@ function zonesOf(attachment: Attachment | undefined): readonly string[] {
 /** The state reason of a machine that ended goes through the same table as a refused call. */
 function causeOf({ id, stateReason }: Machine): CloudError | undefined {
   if (stateReason?.means === undefined) return undefined;
-  const { code, message, means } = stateReason;
-  return new CloudError({ code: means, outcome: 'none', api: `machine ${id}`, reason: code, message });
+  const { code: reason, message, means: code } = stateReason;
+  return new CloudError({ code, outcome: 'none', api: `machine ${id}`, reason, message, finding: true });
 }

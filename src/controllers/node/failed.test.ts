@@ -54,3 +54,28 @@ test('one of a Node that is deleted is removed, and none follows', async () => {
   expect(bed.cloud.calledTimes('launch')).toBe(1);
   expect(bed.cloud.machines.get('m-1')?.state).toBe('terminated');
 });
+
+test('one that could not start says why as often as it was tried, and waits longer each time', async () => {
+  const bed = await setUp();
+  bed.startOperator();
+  await bed.makeNode();
+  const why = {
+    code: 'HostPortTaken',
+    message: 'port 8545 is published by a',
+    means: 'alreadyExists',
+  } as const;
+  const failAll = () => {
+    for (const { id, state } of bed.cloud.machines.values()) if (state === 'pending') bed.cloud.fail(id, why);
+  };
+  for (let tenths = 0; tenths < 600; tenths += 1) {
+    failAll();
+    await bed.run(100);
+  }
+  // After 10 seconds, and after 20 more.
+  expect(bed.cloud.calledTimes('launch')).toBe(3);
+  const node = await bed.node();
+  expect(conditionOf(node, 'Ready')?.message).toMatch(
+    /^HostPortTaken: port 8545 is published by a; next try in \d+ (s|min)$/,
+  );
+  expect(conditionOf(node, 'Stalled')).toMatchObject({ status: 'True', reason: 'AlreadyExists' });
+});

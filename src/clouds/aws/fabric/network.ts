@@ -65,7 +65,7 @@ class Trouble extends Error {
 
   constructor(api: string, reason: string, message: string) {
     super(message);
-    this.error = new CloudError({ code: 'invalid', outcome: 'none', api, reason, message });
+    this.error = new CloudError({ code: 'invalid', outcome: 'none', api, reason, message, finding: true });
   }
 }
 

@@ -149,6 +149,7 @@ function networkTrouble(name: string, count: number): CloudError {
       count === 0
         ? `the engine has no network ${name}; make it, or leave docker.network out`
         : `the engine has ${count} networks named ${name}`,
+    finding: true,
   });
 }
 
