@@ -57,11 +57,20 @@ export const peering = z.object({
 });
 export type Peering = DeepReadonly<z.output<typeof peering>>;
 
+/** `$$` is no variable: it stands for a dollar sign. */
+const KNOWN = "['$$', '$(ADDRESS)', '$(PRIVATE_ADDRESS)', '$(PUBLIC_ADDRESS)', '$(NODE_NAME)']";
+
 /** CEL for the object that holds `client` and `peering`. */
 export const peeringPorts = [
   {
     rule: "!has(self.peering) || !has(self.peering.address.jsonRpc) || has(self.client.ports) && self.client.ports.exists(p, p.name == self.peering.address.jsonRpc.port && p.protocol == 'TCP')",
     fieldPath: '.peering.address.jsonRpc.port',
     message: 'must be the name of a TCP port in client.ports',
+  },
+  {
+    rule: `!has(self.peering) || !has(self.peering.address.template) || self.peering.address.template.findAll('[$]([$]|[(][^)]*[)])').all(v, v in ${KNOWN} || v == '$(RESULT)' && has(self.peering.address.jsonRpc) || has(self.client.ports) && self.client.ports.exists(p, v == '$(PORT_' + p.name + ')'))`,
+    fieldPath: '.peering.address.template',
+    message:
+      'refers to a variable that has no value: known are $(ADDRESS), $(PRIVATE_ADDRESS), $(PUBLIC_ADDRESS), $(NODE_NAME), $(PORT_name) for each port in client.ports, and with jsonRpc $(RESULT)',
   },
 ];

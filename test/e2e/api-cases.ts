@@ -241,6 +241,14 @@ export const networkRefusals: readonly Refusal[] = [
     'spec.peering.address.jsonRpc.port',
     'TCP port in client.ports',
   ],
+  ...['$(PUBLIC_ADDR):1', '$(ADDRESS):$(PORT_ws)', '$$$(NOBODY)', '$(RESULT)'].map(
+    (template): Refusal => [
+      `an address of peers with a variable that nobody knows, ${template}`,
+      { 'spec.peering': { address: { template } } },
+      'spec.peering.address.template',
+      'refers to a variable that has no value: known are $(ADDRESS)',
+    ],
+  ),
   [
     'remediation of nobody at a time',
     { 'spec.remediation': { maxUnhealthy: 0 } },

@@ -31,6 +31,31 @@ const volumes = [
   { name: 'data', path: '/more' },
 ];
 
+const twice: readonly (readonly [how: string, publish: readonly object[]])[] = [
+  [
+    'by two names',
+    [
+      { port: 'rpc', hostPort: 8545 },
+      { port: 'p2p', hostPort: 8545 },
+    ],
+  ],
+  [
+    'by name and number',
+    [
+      { port: 'disc', hostPort: 30303 },
+      { port: 'p2p', hostPort: 30303 },
+      { port: 8545, hostPort: 30303 },
+    ],
+  ],
+  [
+    'at one address and at all',
+    [
+      { port: 'rpc', hostPort: 8545 },
+      { port: 'p2p', hostPort: 8545, hostIp: '0.0.0.0' },
+    ],
+  ],
+];
+
 export const dockerRefusals: readonly Refusal[] = [
   inPlacement("Docker's own bridge", { network: 'bridge' }, 'network', 'a user-defined network'),
   inPlacement('a network that cannot be named so', { network: 'a b' }, 'network', 'match'),
@@ -39,12 +64,6 @@ export const dockerRefusals: readonly Refusal[] = [
     { publish: [{ port: 70_000 }] },
     'publish[0].port',
     'must be the name of a port in client.ports, or a number from 1 to 65535',
-  ),
-  inPlacement(
-    'a port of no such name',
-    { publish: [{ port: 'a_b' }] },
-    'publish[0].port',
-    'must be the name',
   ),
   inPlacement(
     'an address that is none',
@@ -118,6 +137,20 @@ export const dockerRefusals: readonly Refusal[] = [
     'spec.placements',
     'two placements publish the same hostPort on the same engine',
   ],
+  besideDocker(
+    'a published port of no name in client.ports',
+    { [`${placement}.docker`]: { publish: [{ port: 'p2p' }, { port: 'foo' }] } },
+    'spec.placements',
+    'docker.publish names a port that client.ports does not have',
+  ),
+  ...twice.map(([how, publish]) =>
+    besideDocker(
+      `a port of the host twice in one placement, ${how}`,
+      { [`${placement}.docker`]: { publish } },
+      'spec.placements',
+      'docker.publish has the same hostPort twice',
+    ),
+  ),
 ];
 
 const onNode = { 'spec.aws': undefined, 'spec.docker': {} };
@@ -135,6 +168,20 @@ export const dockerNodeRefusals: readonly Refusal[] = [
     'spec.security.egress',
     'Docker has no rules for what containers may send',
   ],
+  [
+    'a published port of no name in client.ports',
+    { 'spec.aws': undefined, 'spec.docker': { publish: [{ port: 'foo' }] } },
+    'spec.docker.publish',
+    'publish names a port that client.ports does not have',
+  ],
+  ...twice.map(
+    ([how, publish]): Refusal => [
+      `a port of the host twice, ${how}`,
+      { 'spec.aws': undefined, 'spec.docker': { publish } },
+      'spec.docker.publish',
+      'publish has the same hostPort twice',
+    ],
+  ),
 ];
 
 const inCredential = (rule: string, docker: object, field: string, words: string): Refusal => [
@@ -177,6 +224,13 @@ export const dockerPlacements: readonly object[] = [
     publish: [
       { port: 8545, hostIp: '0.0.0.0' },
       { port: 'p2p', hostPort: 30303, hostIp: '::' },
+    ],
+  },
+  {
+    publish: [
+      { port: 'p2p', hostPort: 30303 },
+      { port: 'disc', hostPort: 30303 },
+      { port: 'rpc', hostPort: 30303, hostIp: '192.0.2.7' },
     ],
   },
   {

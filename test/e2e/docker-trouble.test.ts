@@ -59,7 +59,7 @@ describe.skipIf(!dockerdPath())('on a Docker engine', { concurrent: true, timeou
       const image = `${stage.image('httpd').split(':')[0]}:missing`;
       await stage.make('image', { client: { image } });
       const words = new RegExp(
-        `^ImageNotPresent: image ${image} is not on the engine, and pullPolicy is Never; .*in 10 s`,
+        `ImageNotPresent: image ${image} is not on the engine, and pullPolicy is Never; .*in 10 s`,
       );
       expect(isStalled(await stage.nodeSays('image', 'NotFound', words))).toBe(true);
       await stage.says('image', 'NodesStalled', words);

@@ -2,8 +2,9 @@
 import type { CloudRules } from '../cloud.ts';
 
 const onDocker = 'self.placements.exists(p, has(p.docker))';
+const publishes = (placement: string) => `has(${placement}.docker) && has(${placement}.docker.publish)`;
 const fixesPort = (placement: string) =>
-  `has(${placement}.docker) && has(${placement}.docker.publish) && ${placement}.docker.publish.exists(o, has(o.hostPort))`;
+  `${publishes(placement)} && ${placement}.docker.publish.exists(o, has(o.hostPort))`;
 
 const INIT = 'init prepares a machine, and a container has none of its own: put what it needs into the image';
 const EGRESS = 'Docker has no rules for what containers may send';
@@ -12,6 +13,22 @@ const ONE_NODE = 'only one node can have a port of the host; leave hostPort out,
 /** The target port says what a port of the balancer speaks that says nothing itself. */
 const spoken =
   "has(b.protocol) ? b.protocol in ['TCP', 'HTTP'] : !has(self.client.ports) || self.client.ports.all(c, c.name != b.targetPort || c.protocol == 'TCP')";
+
+const UNKNOWN_PORT = 'publish names a port that client.ports does not have';
+const TWICE = 'publish has the same hostPort twice, for one protocol at one address of the host';
+
+/** A port that is no number is a name. */
+const knowsPorts = (publish: string) =>
+  `${publish}.all(o, type(o.port) == int || has(self.client.ports) && self.client.ports.exists(c, c.name == o.port))`;
+
+/** One that `client.ports` does not have is a number, and for TCP. */
+const isUdp = (published: string) =>
+  `has(self.client.ports) && self.client.ports.exists(c, c.protocol == 'UDP' && (type(${published}.port) == int ? c.port == ${published}.port : c.name == ${published}.port))`;
+const ALL_ADDRESSES = "['0.0.0.0', '::']";
+const meets = `has(b.hostPort) && b.hostPort == a.hostPort && (b.hostIp == a.hostIp || a.hostIp in ${ALL_ADDRESSES} || b.hostIp in ${ALL_ADDRESSES})`;
+/** Two branches cost what one does: the server counts the dearer. */
+const sharesNoPort = (publish: string) =>
+  `${publish}.all(a, !has(a.hostPort) || (${isUdp('a')} ? ${publish}.exists_one(b, ${meets} && ${isUdp('b')}) : ${publish}.exists_one(b, ${meets} && !(${isUdp('b')}))))`;
 
 export const dockerRules: CloudRules = {
   placement: [
@@ -51,8 +68,28 @@ export const dockerRules: CloudRules = {
       message:
         'two placements publish the same hostPort on the same engine, where only one container can have it',
     },
+    {
+      rule: `self.placements.all(p, !(${publishes('p')}) || ${knowsPorts('p.docker.publish')})`,
+      fieldPath: '.placements',
+      message: `docker.${UNKNOWN_PORT}`,
+    },
+    {
+      rule: `self.placements.all(p, !(${publishes('p')}) || ${sharesNoPort('p.docker.publish')})`,
+      fieldPath: '.placements',
+      message: `docker.${TWICE}`,
+    },
   ],
   node: [
+    {
+      rule: `!(${publishes('self')}) || ${knowsPorts('self.docker.publish')}`,
+      fieldPath: '.docker.publish',
+      message: UNKNOWN_PORT,
+    },
+    {
+      rule: `!(${publishes('self')}) || ${sharesNoPort('self.docker.publish')}`,
+      fieldPath: '.docker.publish',
+      message: TWICE,
+    },
     { rule: '!has(self.init) || !has(self.docker)', fieldPath: '.init', message: INIT },
     {
       rule: '!has(self.security) || !has(self.security.egress) || !has(self.docker)',

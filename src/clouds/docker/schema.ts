@@ -80,7 +80,7 @@ export const dockerPlacement = z
       ),
     publish: z
       .array(publish)
-      .max(32)
+      .max(16)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .exactOptional()
       .describe(
