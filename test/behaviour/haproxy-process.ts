@@ -69,11 +69,14 @@ export async function startHaproxy(
     reload: async (config) => {
       const before = await worker();
       await writeFile(file, onLoopback(config));
-      process.kill(server.pid, 'SIGUSR2');
       await eventually(
-        () => worker().catch(() => undefined),
-        (pid) => pid !== undefined && pid !== before,
-        { what: 'a new worker', withinMs: 10_000 },
+        async () => {
+          // One that comes while the master still starts is lost.
+          process.kill(server.pid, 'SIGUSR2');
+          return await eventually(worker, (pid) => pid !== before, { withinMs: 5_000 }).catch(() => before);
+        },
+        (pid) => pid !== before,
+        { what: 'a new worker' },
       ).catch((error: unknown) => {
         throw new Error(server.output(), { cause: error });
       });

@@ -62,8 +62,10 @@ ${places.join('')}  balancer:
     await stage.restartOperator();
     await stage.apply(network('Region', { there: 1 }));
     await eventually(stage.containers, (all) => all.length === 2, { withinMs: 60_000 });
-    const { status } = await stage.ready('web');
-    expect(status.placements?.map(({ name }) => name)).toEqual(['there']);
+    const { status } = await eventually(
+      () => stage.network('web'),
+      (web) => web.status.placements?.map(({ name }) => name).join() === 'there',
+    );
     expect(status.placements?.[0]?.balancer?.id).toBe(before.placements?.[1]?.balancer?.id);
     expect((await answers()).size).toBe(1);
   });

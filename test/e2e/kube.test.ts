@@ -473,12 +473,12 @@ describe('what is built on the calls', () => {
     const wire = await createWire();
     const cutOff = connectWith({
       kubeconfigPath: await kubeconfigWith(({ cluster }) => ({ cluster: { ...cluster, server: wire.url } })),
-      deadlineMs: 500,
+      deadlineMs: 1_000,
     });
     const stand = (identity: string, one: KubeClient) => {
       const election = new Election({
         ...{ identity, clock, logger, store: createLeaseStore(one, { namespace, name: 'peerage' }) },
-        ...{ leaseDurationMs: 8_000, renewDeadlineMs: 1_500, marginMs: 1_000, retryPeriodMs: 100 },
+        ...{ leaseDurationMs: 20_000, renewDeadlineMs: 3_000, marginMs: 1_000, retryPeriodMs: 100 },
       });
       const leaving = own(new AbortController(), (controller) => controller.abort());
       const over = election.run(leaving.signal, (signal) => clock.sleep(600_000, signal).catch(() => {}));
@@ -498,7 +498,7 @@ describe('what is built on the calls', () => {
     b.leave();
     await b.over;
     // Long before the Lease would have run out.
-    await eventually(held, ([ofA, ofB]) => ofA && !ofB, { withinMs: 6_000 });
+    await eventually(held, ([ofA, ofB]) => ofA && !ofB, { withinMs: 15_000 });
   });
 
   test('Events are shown by kubectl with their count', async () => {
