@@ -13,8 +13,8 @@ beforeEach(() => {
   writes = 0;
 });
 
-/** A store that several candidates share; `cut` takes one of them off the network, `lag` delays what it sends. */
-function storeFor(link: { cut?: boolean; lagMs?: number } = {}): LeaseStore {
+/** A store that several candidates share; `cut` takes one of them off the network, `lag` delays what it sends, `reply` what it is answered. */
+function storeFor(link: { cut?: boolean; lagMs?: number; replyMs?: number } = {}): LeaseStore {
   const travel = async (signal: AbortSignal) => {
     if (link.cut) await clock.sleep(Number.MAX_SAFE_INTEGER, signal);
     if (link.lagMs !== undefined) await clock.sleep(link.lagMs, signal);
@@ -29,7 +29,9 @@ function storeFor(link: { cut?: boolean; lagMs?: number } = {}): LeaseStore {
       if (lease?.version !== over) return undefined;
       writes += 1;
       lease = { record, version: `v${writes}` };
-      return lease.version;
+      const { version } = lease;
+      if (link.replyMs !== undefined) await clock.sleep(link.replyMs, signal);
+      return version;
     },
   };
 }
@@ -85,6 +87,19 @@ describe('leader election', () => {
     await clock.advance(2_000);
     expect(b.log).toEqual(['leads']);
     expect(lease?.record).toMatchObject({ holder: 'b', transitions: 1 });
+  });
+
+  test('passes on at once when the leader stops while a renewal of its own is answered', async () => {
+    const link: { replyMs?: number } = {};
+    const a = candidate('a', { store: storeFor(link) });
+    await clock.settle();
+    const b = candidate('b');
+    link.replyMs = 500;
+    await clock.advance(2_100);
+    expect(lease?.version).toBe('v2');
+    a.stop();
+    await clock.advance(4_000);
+    expect(b.log).toEqual(['leads']);
   });
 
   test('never has two who hold it, however the leader loses the network', async () => {

@@ -207,16 +207,20 @@ export class Election implements Leadership {
 
   /** Lets the next one take over at once. If it fails, it takes over when the Lease ends. */
   async #release(): Promise<void> {
-    const { store, logger, clock, renewDeadlineMs } = this.#options;
-    const seen = this.#seen;
+    const { store, logger, clock, identity, renewDeadlineMs } = this.#options;
     const held = this.held();
     this.#renewedAt = undefined;
-    if (!held || seen === undefined) return;
+    if (!held) return;
     const deadline = new AbortController();
     const cancel = clock.after(renewDeadlineMs / 5, () => deadline.abort());
     try {
-      const record = { ...seen.record, holder: '', durationMs: 1_000, renewedAt: clock.now() };
-      await store.write(record, seen.version, deadline.signal);
+      // A renewal that was broken off may have been written: then what we saw is older than what stands there.
+      while (this.#seen?.record.holder === identity) {
+        const { record, version } = this.#seen;
+        const given = { ...record, holder: '', durationMs: 1_000, renewedAt: clock.now() };
+        if ((await store.write(given, version, deadline.signal)) !== undefined) return;
+        await this.#look(deadline.signal);
+      }
     } catch (error) {
       logger.warn({ error: describeError(error) }, 'could not give up the Lease');
     } finally {

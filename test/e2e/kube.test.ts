@@ -478,7 +478,7 @@ describe('what is built on the calls', () => {
     const stand = (identity: string, one: KubeClient) => {
       const election = new Election({
         ...{ identity, clock, logger, store: createLeaseStore(one, { namespace, name: 'peerage' }) },
-        ...{ leaseDurationMs: 20_000, renewDeadlineMs: 3_000, marginMs: 1_000, retryPeriodMs: 100 },
+        ...{ leaseDurationMs: 20_000, renewDeadlineMs: 10_000, marginMs: 1_000, retryPeriodMs: 100 },
       });
       const leaving = own(new AbortController(), (controller) => controller.abort());
       const over = election.run(leaving.signal, (signal) => clock.sleep(600_000, signal).catch(() => {}));
