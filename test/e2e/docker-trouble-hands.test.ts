@@ -198,7 +198,12 @@ describe.skipIf(!dockerdPath())('on a Docker engine', { concurrent: true, timeou
       });
 
       const [kept = ''] = await volumes();
-      await hands('exec', await machineOf('kept'), 'touch', '/data/block');
+      // The status may still name the machine that they removed.
+      const [running = ''] = await eventually(
+        () => names(['ps'], 'kept'),
+        (all) => all.length === 1,
+      );
+      await hands('exec', running, 'touch', '/data/block');
       await stage.make('kept', { docker, more: { deletionPolicy: 'Orphan' } });
       await stage.kubectl('delete', 'network', 'kept', '--timeout=100s');
       const [released = ''] = await names(['ps'], 'kept');
